@@ -1,1 +1,26 @@
-//! x
+//! The world in which strategies are studied: text in, text out, no IO.
+//!
+//! In the order of a request's life:
+//!
+//! * [`workload`]: when request i must start;
+//! * [`load`]: starts it then, whatever the target does;
+//! * [`call`]: what a request is while it is inside, and who watches it;
+//! * [`stack`]: from layers named in a file to a service; the one place that knows every strategy;
+//! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
+//! * [`record`]: what became of it: one outcome, one latency from the intended start.
+//!
+//! And of an experiment's: [`experiment`] reads the file and says all that is wrong with it, [`report`] shows the result.
+//!
+//! Everything is generic over [`inflight_strategies::rt::World`]. [`draws`] makes everything random about request i a pure
+//! function of (seed, stream, i); [`timers`] keeps deadlines in order for every world.
+
+pub mod call;
+pub mod dependency;
+pub mod draws;
+pub mod experiment;
+pub mod load;
+pub mod record;
+pub mod report;
+pub mod stack;
+pub mod timers;
+pub mod workload;

@@ -1,0 +1,176 @@
+//! What a request is while it is inside, and who watches it.
+
+use inflight_strategies::{
+    event::{Event, Observer, Watch},
+    rt::Instant,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// A request on its way through the lab.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its number in the workload: everything random about it follows from this.
+    pub id: u64,
+    /// Keeps the steps of its life, if anybody wants to know them.
+    pub trail: Option<Arc<Trail>>,
+}
+
+impl Call {
+    /// Request `id`, whose steps nobody keeps.
+    pub fn new(id: u64) -> Call {
+        Call { id, trail: None }
+    }
+}
+
+/// One of the two services behind every endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Which {
+    /// Fast and stable.
+    A,
+    /// Slow, fails sometimes, can be made to contend.
+    B,
+}
+
+impl Which {
+    /// Its name: `"A"` or `"B"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Which::A => "A",
+            Which::B => "B",
+        }
+    }
+}
+
+/// Where something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The whole endpoint, outermost.
+    Endpoint,
+    /// A service itself, innermost.
+    Service(Which),
+    /// A layer around one service, or around the whole.
+    Layer {
+        /// The service it guards; `None`: the whole endpoint.
+        around: Option<Which>,
+        /// The strategy's name in a configuration.
+        name: &'static str,
+    },
+}
+
+/// One step in the life of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// When.
+    pub at: Instant,
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub event: Event,
+}
+
+/// The steps of one request's life, handed over when the last part of it is over (work that was left running included).
+pub struct Trail {
+    call: u64,
+    steps: Mutex<Vec<Step>>,
+    finish: Option<Finish>,
+}
+
+/// Takes the steps of a finished life.
+pub type Finish = Arc<dyn Fn(u64, Vec<Step>) + Send + Sync>;
+
+impl Trail {
+    /// A trail for request `call`; `finish`, if given, gets the steps in the end.
+    pub fn new(call: u64, finish: Option<Finish>) -> Arc<Trail> {
+        Arc::new(Trail { call, steps: Mutex::default(), finish })
+    }
+
+    /// The steps so far.
+    pub fn steps(&self) -> Vec<Step> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, step: Step) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if let Some(finish) = self.finish.take() {
+            let steps = std::mem::take(self.steps.get_mut().unwrap_or_else(PoisonError::into_inner));
+            finish(self.call, steps);
+        }
+    }
+}
+
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trail").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+/// Hears every event of every request: metrics, dashboards, hashes.
+pub trait Sink: Send + Sync + 'static {
+    /// `event` happened to request `call` at `at`. `endpoint` counts the endpoints in their file's order.
+    fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: Event);
+}
+
+impl Sink for () {
+    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: Event) {}
+}
+
+/// The observer at one place of one endpoint: tells the sink, and the request's own trail.
+#[derive(Clone)]
+pub struct Tap {
+    /// The endpoint's number.
+    pub endpoint: usize,
+    /// The place.
+    pub place: Place,
+    /// Who hears.
+    pub sink: Arc<dyn Sink>,
+}
+
+impl Tap {
+    /// The same endpoint and sink, another place.
+    pub fn at(&self, place: Place) -> Tap {
+        Tap { place, ..self.clone() }
+    }
+}
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap")
+            .field("endpoint", &self.endpoint)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Observer<Call> for Tap {
+    type Watch<'a> = TapWatch<'a>;
+
+    fn observe<'a>(&'a self, call: &Call) -> TapWatch<'a> {
+        TapWatch { tap: self, id: call.id, trail: call.trail.clone() }
+    }
+}
+
+/// One request as seen from a [`Tap`].
+#[derive(Debug)]
+pub struct TapWatch<'a> {
+    tap: &'a Tap,
+    id: u64,
+    trail: Option<Arc<Trail>>,
+}
+
+impl Watch for TapWatch<'_> {
+    fn on_event(&mut self, at: Instant, event: Event) {
+        let Tap { endpoint, place, sink } = self.tap;
+        sink.on_event(*endpoint, *place, self.id, at, event);
+        if let Some(trail) = &self.trail {
+            trail.push(Step { at, place: *place, event });
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Service A and Service B: simulated dependencies that draw a latency, contend, answer or fail.
+
+mod contention;
+mod latency;
+mod shared_rate;
+
+pub use contention::{Contention, ContentionSpec};
+pub use latency::{Latency, MAX_LATENCY, Stragglers};
+pub use shared_rate::{SharedRate, Slowdown};
+
+use crate::{
+    call::{Call, Which},
+    draws::Stream,
+};
+use inflight_strategies::{
+    rt::{Rng, World},
+    service::{Failure, Service},
+    units::Ratio,
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// What a dependency is like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// How much work a request is: the time it takes when nothing else is going on.
+    pub latency: Latency,
+    /// Requests that take a multiple of that.
+    pub stragglers: Option<Stragglers>,
+    /// Requests that fail at once, without any work.
+    pub errors: Ratio,
+    /// What concurrency does to it.
+    pub contention: ContentionSpec,
+}
+
+impl Profile {
+    /// Service A as the original lab had it: U(50, 150) ms, never fails.
+    pub fn service_a() -> Profile {
+        Profile::uniform(50, 150, Ratio::ZERO)
+    }
+
+    /// Service B as the original lab had it: U(300, 1200) ms, 5 % fail at once, only sleeps.
+    pub fn service_b() -> Profile {
+        Profile::uniform(300, 1200, Ratio::new(0.05).expect("a share"))
+    }
+
+    fn uniform(low_ms: u64, high_ms: u64, errors: Ratio) -> Profile {
+        Profile {
+            latency: Latency::Uniform(Duration::from_millis(low_ms), Duration::from_millis(high_ms)),
+            stragglers: None,
+            errors,
+            contention: ContentionSpec::None,
+        }
+    }
+
+    /// The same dependency with every duration multiplied by `factor`.
+    pub fn scaled(&self, factor: f64) -> Profile {
+        Profile {
+            latency: self.latency.scaled(factor),
+            contention: self.contention.scaled(factor),
+            ..self.clone()
+        }
+    }
+}
+
+/// A good answer of a dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The work that was drawn for this request: how long it would have taken alone.
+    pub work: Duration,
+}
+
+/// A dependency failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault(pub Which);
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "service {} failed", self.0.name())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The throws that decide a request's fate inside a dependency, one stream each.
+#[derive(Clone, Copy, Debug)]
+pub struct Fates {
+    latency: Stream,
+    stragglers: Stream,
+    errors: Stream,
+}
+
+impl Fates {
+    /// The fates of `which` in a run with `seed`.
+    pub fn new(seed: u64, which: Which) -> Fates {
+        let stream = |purpose| Stream::new(seed, &format!("{}.{purpose}", which.name().to_lowercase()));
+        Fates { latency: stream("latency"), stragglers: stream("stragglers"), errors: stream("errors") }
+    }
+
+    /// What awaits request `id`: its work, or `None` if it fails.
+    pub fn of(&self, profile: &Profile, id: u64) -> Option<Duration> {
+        if profile.errors > Ratio::ZERO && self.errors.dice(id).unit() < profile.errors.value() {
+            return None;
+        }
+        let work = profile.latency.draw(&mut self.latency.dice(id));
+        match profile.stragglers {
+            Some(s) if self.stragglers.dice(id).unit() < s.share.value() => Some(work.mul_f64(s.factor)),
+            _ => Some(work),
+        }
+    }
+}
+
+/// A running dependency. All endpoints of a world share it, and so its contention.
+#[derive(Debug)]
+pub struct Dependency<W: World> {
+    which: Which,
+    profile: Profile,
+    fates: Fates,
+    contention: Contention<W>,
+}
+
+impl<W: World> Dependency<W> {
+    /// Starts the dependency `which` with `profile` in `world`.
+    pub fn new(which: Which, profile: Profile, seed: u64, world: W) -> Arc<Self> {
+        let contention = Contention::new(&profile.contention, world);
+        Arc::new(Dependency { which, fates: Fates::new(seed, which), contention, profile })
+    }
+}
+
+impl<W: World> Service<Call> for Dependency<W> {
+    type Response = Answer;
+    type Error = Failure<Fault>;
+
+    async fn call(&self, call: Call) -> Result<Answer, Failure<Fault>> {
+        let work = self.fates.of(&self.profile, call.id).ok_or(Failure::Failed(Fault(self.which)))?;
+        self.contention.serve(work).await;
+        Ok(Answer { work })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn service_b_answers_within_600_ms_for_31_7_percent() {
+        // P(no error) · P(U(300, 1200) ≤ 600) = 0.95 / 3.
+        let (fates, profile) = (Fates::new(1, Which::B), Profile::service_b());
+        let n = 100_000;
+        let ok = (0..n)
+            .filter(|&id| fates.of(&profile, id).is_some_and(|work| work <= Duration::from_millis(600)))
+            .count();
+        let share = ok as f64 / n as f64;
+        assert!((share - 0.95 / 3.0).abs() < 0.006, "{share}");
+    }
+
+    #[test]
+    fn a_request_has_one_fate_whatever_surrounds_it() {
+        let fates = Fates::new(9, Which::B);
+        let with = Profile { errors: Ratio::ZERO, ..Profile::service_b() };
+        let drawn = |profile: &Profile| (0..100).map(|id| fates.of(profile, id)).collect::<Vec<_>>();
+        for (a, b) in drawn(&Profile::service_b()).iter().zip(drawn(&with)) {
+            assert!(a.is_none() || *a == b, "errors shift no latency");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Experiments and configurations as files: question, services, endpoints, workload.
+//!
+//! One grammar serves both. A *configuration* has `[[endpoint]]` tables and is what `inflight serve` serves. An
+//! *experiment* has `[[arm]]` tables (an arm is an endpoint under test) and a `[workload]`; `serve` can serve its arms as
+//! well, which is how a live run starts its target.
+
+mod diagnostics;
+mod edit;
+mod outcome;
+mod reader;
+mod spec;
+
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use edit::set_in_layer;
+pub use outcome::{
+    ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, SCHEMA, Validity,
+};
+pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, ReadFile, layer_kinds};

@@ -1,0 +1,263 @@
+//! Reads tables and values out of TOML, noting everything that is wrong instead of stopping at the first.
+
+use super::diagnostics::{Diagnostic, did_you_mean};
+use inflight_strategies::units::{self, ParseError, Ratio};
+use std::{cell::RefCell, ops::Range, str::FromStr, time::Duration};
+use toml::{Spanned, de::DeTable, de::DeValue};
+
+/// Where problems are noted.
+#[derive(Default, Debug)]
+pub(super) struct Problems(RefCell<Vec<Diagnostic>>);
+
+impl Problems {
+    pub(super) fn note(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        notes: Vec<String>,
+    ) {
+        self.0.borrow_mut().push(Diagnostic { span, message: message.into(), label: label.into(), notes });
+    }
+
+    pub(super) fn into_list(self) -> Vec<Diagnostic> {
+        let mut list = self.0.into_inner();
+        list.sort_by_key(|d| (d.span.start, d.span.end));
+        list.dedup();
+        list
+    }
+}
+
+/// A table: its keys are taken one by one, and what is left over in the end is unknown.
+pub(super) struct Table<'p, 'i> {
+    problems: &'p Problems,
+    name: String,
+    span: Range<usize>,
+    entries: &'p DeTable<'i>,
+    known: Vec<&'static str>,
+}
+
+/// A value in a table or an array, with the name by which messages call it.
+pub(super) struct Value<'p, 'i> {
+    problems: &'p Problems,
+    pub(super) name: String,
+    node: &'p Spanned<DeValue<'i>>,
+}
+
+impl<'p, 'i> Table<'p, 'i> {
+    pub(super) fn new(
+        problems: &'p Problems,
+        name: impl Into<String>,
+        span: Range<usize>,
+        entries: &'p DeTable<'i>,
+    ) -> Self {
+        Table { problems, name: name.into(), span, entries, known: Vec::new() }
+    }
+
+    /// The value of `key`, if it is there.
+    pub(super) fn optional(&mut self, key: &'static str) -> Option<Value<'p, 'i>> {
+        self.known.push(key);
+        let node = self.entries.get(key)?;
+        Some(Value { problems: self.problems, name: key.into(), node })
+    }
+
+    /// The value of `key`; a problem if it is missing.
+    pub(super) fn required(&mut self, key: &'static str) -> Option<Value<'p, 'i>> {
+        let value = self.optional(key);
+        if value.is_none() {
+            let message = format!("{} lacks `{key}`", self.name);
+            self.problems.note(self.span.clone(), message, format!("add `{key} = …`"), vec![]);
+        }
+        value
+    }
+
+    /// Notes the keys that nobody asked for.
+    pub(super) fn finish(self) {
+        for key in self.entries.keys() {
+            let word: &str = key.get_ref();
+            if self.known.contains(&word) {
+                continue;
+            }
+            let label = match did_you_mean(word, &self.known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "not known here".into(),
+            };
+            let keys = format!("keys of {}: {}", self.name, self.known.join(", "));
+            self.problems.note(
+                key.span(),
+                format!("unknown key `{word}` in {}", self.name),
+                label,
+                vec![keys],
+            );
+        }
+    }
+}
+
+impl<'p, 'i> Value<'p, 'i> {
+    pub(super) fn span(&self) -> Range<usize> {
+        self.node.span()
+    }
+
+    /// Notes that this value is not what it should be.
+    pub(super) fn wrong(&self, expected: &str) {
+        let found = match self.node.get_ref() {
+            DeValue::String(text) => format!("{:?}", clip(text)),
+            DeValue::Integer(n) => clip(n.as_str()).to_string(),
+            DeValue::Float(x) => clip(x.as_str()).to_string(),
+            other => format!("a {}", other.type_str()),
+        };
+        let message = format!("`{}` cannot be {found}", self.name);
+        self.problems.note(self.span(), message, format!("expected {expected}"), vec![]);
+    }
+
+    /// Notes a problem with this value's meaning.
+    pub(super) fn problem(&self, message: impl Into<String>, label: impl Into<String>) {
+        self.problems.note(self.span(), message, label, vec![]);
+    }
+
+    /// Whether it is text.
+    pub(super) fn is_string(&self) -> bool {
+        self.node.get_ref().is_str()
+    }
+
+    pub(super) fn string(&self) -> Option<&'p str> {
+        let text = self.node.get_ref().as_str();
+        if text.is_none() {
+            self.wrong("text in quotes");
+        }
+        text
+    }
+
+    /// A quantity in text, with its unit.
+    pub(super) fn quantity<T: FromStr<Err = ParseError>>(&self) -> Option<T> {
+        self.unit(|text| text.parse())
+    }
+
+    pub(super) fn duration(&self) -> Option<Duration> {
+        self.unit(units::parse_duration)
+    }
+
+    /// A duration above zero.
+    pub(super) fn positive_duration(&self) -> Option<Duration> {
+        let duration = self.duration()?;
+        if duration.is_zero() {
+            self.wrong("a duration above zero");
+            return None;
+        }
+        Some(duration)
+    }
+
+    fn unit<T>(&self, parse: impl Fn(&str) -> Result<T, ParseError>) -> Option<T> {
+        // The message for a bare number is the same: what was expected shows the unit.
+        let parsed = parse(self.node.get_ref().as_str().unwrap_or(""));
+        parsed.map_err(|ParseError(expected)| self.wrong(expected)).ok()
+    }
+
+    pub(super) fn ratio(&self) -> Option<Ratio> {
+        self.quantity()
+    }
+
+    /// A whole number in a range.
+    pub(super) fn count(&self, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+        let n = self.node.get_ref().as_integer().and_then(|n| {
+            let digits = n.as_str().replace('_', "");
+            u32::from_str_radix(&digits, n.radix()).ok()
+        });
+        let n = n.filter(|n| range.contains(n));
+        if n.is_none() {
+            self.wrong(&format!("a whole number from {} to {}", range.start(), range.end()));
+        }
+        n
+    }
+
+    /// A whole number that fits in 64 bits.
+    pub(super) fn seed(&self) -> Option<u64> {
+        let n = self
+            .node
+            .get_ref()
+            .as_integer()
+            .and_then(|n| u64::from_str_radix(&n.as_str().replace('_', ""), n.radix()).ok());
+        if n.is_none() {
+            self.wrong("a whole number from 0 to 9223372036854775807");
+        }
+        n
+    }
+
+    /// A number without a unit in a range, above its lower end.
+    pub(super) fn number(&self, above: f64, most: f64) -> Option<f64> {
+        let value = match self.node.get_ref() {
+            DeValue::Integer(n) => n.as_str().replace('_', "").parse::<f64>().ok(),
+            DeValue::Float(x) => x.as_str().replace('_', "").parse().ok(),
+            _ => None,
+        };
+        let value = value.filter(|x| *x > above && *x <= most);
+        if value.is_none() {
+            self.wrong(&format!("a number above {above} and at most {most}"));
+        }
+        value
+    }
+
+    pub(super) fn list(&self) -> Option<Vec<Value<'p, 'i>>> {
+        let Some(array) = self.node.get_ref().as_array() else {
+            self.wrong("a list: [ … ]");
+            return None;
+        };
+        let named = |node| Value { problems: self.problems, name: self.name.clone(), node };
+        Some(array.iter().map(named).collect())
+    }
+
+    /// Two values.
+    pub(super) fn pair(&self) -> Option<[Value<'p, 'i>; 2]> {
+        let pair = self.list()?.try_into();
+        if pair.is_err() {
+            self.wrong("two values: [from, to]");
+        }
+        pair.ok()
+    }
+
+    pub(super) fn table(&self, name: impl Into<String>) -> Option<Table<'p, 'i>> {
+        let Some(entries) = self.node.get_ref().as_table() else {
+            self.wrong("a table: { … }");
+            return None;
+        };
+        Some(Table::new(self.problems, name, self.span(), entries))
+    }
+
+    /// One of several kinds, externally tagged: a word alone (`"none"`), or `{ kind = … }` with exactly one key. Returns
+    /// the kind and what it is set to (the value itself for a word alone).
+    pub(super) fn tagged(&self, kinds: &[&'static str]) -> Option<(&'static str, Value<'p, 'i>)> {
+        let (word, span, node) = match self.node.get_ref() {
+            DeValue::String(word) => (word.as_ref(), self.span(), self.node),
+            DeValue::Table(table) if table.len() == 1 => {
+                let (key, node) = table.iter().next()?;
+                (key.get_ref().as_ref(), key.span(), node)
+            }
+            _ => {
+                self.wrong(&format!("exactly one of {{ {} }}", alternatives(kinds)));
+                return None;
+            }
+        };
+        let Some(kind) = kinds.iter().find(|kind| **kind == word) else {
+            let label = match did_you_mean(word, kinds) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("expected one of {}", kinds.join(", ")),
+            };
+            let message = format!("`{}` knows no `{}`", self.name, clip(word));
+            self.problems.note(span, message, label, vec![format!("there is: {}", kinds.join(", "))]);
+            return None;
+        };
+        Some((kind, Value { problems: self.problems, name: (*kind).into(), node }))
+    }
+}
+
+fn alternatives(kinds: &[&str]) -> String {
+    kinds.iter().map(|kind| format!("{kind} = …")).collect::<Vec<_>>().join(" | ")
+}
+
+/// The beginning of a text that may be long.
+fn clip(text: &str) -> &str {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}

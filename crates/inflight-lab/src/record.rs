@@ -1,0 +1,389 @@
+//! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
+
+use crate::workload::Workload;
+use hdrhistogram::Histogram;
+use inflight_strategies::rt::Instant;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+/// How a request ended, as its driver saw it. With [`Ending::Unfinished`] these sum to what was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// A good answer.
+    Completed,
+    /// The target said that it failed.
+    Failed,
+    /// The target refused it.
+    Rejected,
+    /// The target gave up on it in time (408, 504).
+    TimedOut,
+    /// The target refused the connection.
+    Refused,
+    /// The connection broke before the answer was whole.
+    Reset,
+    /// What came back was not an answer.
+    Protocol,
+    /// The driver itself ran out of something (file descriptors, ports): never the target's fault.
+    Exhausted,
+    /// No answer yet when the driver stopped waiting: its latency is at least what was waited.
+    Unfinished,
+}
+
+impl Ending {
+    /// Every ending, in the order in which they are shown.
+    pub const ALL: [Ending; 9] = [
+        Ending::Completed,
+        Ending::Failed,
+        Ending::Rejected,
+        Ending::TimedOut,
+        Ending::Refused,
+        Ending::Reset,
+        Ending::Protocol,
+        Ending::Exhausted,
+        Ending::Unfinished,
+    ];
+
+    /// Whether the target answered at all.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Ending::Completed | Ending::Failed | Ending::Rejected | Ending::TimedOut)
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ending::Completed => "completed",
+            Ending::Failed => "failed",
+            Ending::Rejected => "rejected",
+            Ending::TimedOut => "timed out",
+            Ending::Refused => "refused",
+            Ending::Reset => "reset",
+            Ending::Protocol => "protocol error",
+            Ending::Exhausted => "driver exhausted",
+            Ending::Unfinished => "unfinished",
+        })
+    }
+}
+
+/// What a target says about one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it waited for a permit inside the target, if the target tells.
+    pub wait: Option<Duration>,
+}
+
+/// One request, over.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// When it should have started.
+    pub intended: Instant,
+    /// When it did.
+    pub sent: Instant,
+    /// When it was over.
+    pub done: Instant,
+    /// What came back.
+    pub reply: Reply,
+}
+
+/// A histogram of durations in microseconds, 3 significant digits, 1 µs to 1 h.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("constant bounds are valid")
+}
+
+fn note(histogram: &mut Histogram<u64>, duration: Duration) {
+    histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
+}
+
+/// What happened in one tenth of a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Requests that should have started.
+    pub offered: u32,
+    /// Good answers.
+    pub completed: u32,
+    /// Other endings.
+    pub other: u32,
+    /// The most that were in flight at once.
+    pub in_flight: u32,
+}
+
+/// The length of a [`Tick`].
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// Everything that is kept about the requests of one arm. Memory does not grow with their number.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// When the counted part began: after the warm-up.
+    pub from: Instant,
+    /// When it ended: when the last request was due.
+    pub to: Instant,
+    /// Counted requests that should have started.
+    pub offered: u64,
+    /// Counted requests by ending.
+    pub endings: BTreeMap<Ending, u64>,
+    /// Latency of good answers, from the intended start.
+    pub completed: Histogram<u64>,
+    /// Latency of every answer, good or not, from the intended start.
+    pub answered: Histogram<u64>,
+    /// How late requests were sent.
+    pub lateness: Histogram<u64>,
+    /// Waits for a permit, where the target told.
+    pub wait: Histogram<u64>,
+    /// The whole run in ticks, warm-up included.
+    pub timeline: Vec<Tick>,
+    start: Instant,
+    in_flight: Gauge,
+    sojourn_sum: Duration,
+}
+
+/// Something that goes up and down, its integral over the counted time and its peak.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gauge {
+    value: u32,
+    changed: Instant,
+    nanos: u128,
+    peak: u32,
+}
+
+impl Gauge {
+    fn advance(&mut self, now: Instant, from: Instant, to: Instant) {
+        let (a, b) = (self.changed.max(from), now.min(to));
+        self.nanos += u128::from(self.value) * (b - a).as_nanos();
+        self.changed = self.changed.max(now);
+    }
+}
+
+impl Record {
+    fn new(start: Instant, workload: &Workload) -> Self {
+        Record {
+            from: start + workload.warmup,
+            to: start + workload.duration,
+            offered: 0,
+            endings: BTreeMap::new(),
+            completed: histogram(),
+            answered: histogram(),
+            lateness: histogram(),
+            wait: histogram(),
+            timeline: Vec::new(),
+            start,
+            in_flight: Gauge { changed: start, ..Gauge::default() },
+            sojourn_sum: Duration::ZERO,
+        }
+    }
+
+    /// How long was counted.
+    pub fn counted(&self) -> Duration {
+        self.to - self.from
+    }
+
+    /// The time average of the number in flight: an integral, kept as requests start and end.
+    pub fn in_flight_mean(&self) -> f64 {
+        self.in_flight.nanos as f64 / self.counted().as_nanos().max(1) as f64
+    }
+
+    /// The most that were in flight at once in the counted time.
+    pub fn in_flight_peak(&self) -> u32 {
+        self.in_flight.peak
+    }
+
+    /// λ·W: arrivals per time, times their mean sojourn, from the log of requests. Little's law says that it equals
+    /// [`Record::in_flight_mean`], up to those in flight at the edges.
+    pub fn lambda_w(&self) -> f64 {
+        self.sojourn_sum.as_secs_f64() / self.counted().as_secs_f64().max(1e-9)
+    }
+
+    fn tick(&mut self, at: Instant) -> &mut Tick {
+        let index = ((at - self.start).as_nanos() / TICK.as_nanos()) as usize;
+        if index >= self.timeline.len() {
+            // The number in flight stands still in ticks without news.
+            let still = Tick { in_flight: self.in_flight.value, ..Tick::default() };
+            self.timeline.resize(index + 1, still);
+        }
+        &mut self.timeline[index]
+    }
+
+    fn is_counted(&self, intended: Instant) -> bool {
+        self.from <= intended && intended < self.to
+    }
+
+    fn begin(&mut self, intended: Instant, now: Instant) {
+        self.tick(intended.max(self.start)).offered += 1;
+        self.offered += u64::from(self.is_counted(intended));
+        self.move_in_flight(now, 1);
+    }
+
+    fn move_in_flight(&mut self, now: Instant, by: i32) {
+        self.in_flight.advance(now, self.from, self.to);
+        self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
+        let value = self.in_flight.value;
+        let tick = self.tick(now);
+        tick.in_flight = tick.in_flight.max(value);
+        if self.from <= now && now < self.to {
+            self.in_flight.peak = self.in_flight.peak.max(value);
+        }
+    }
+
+    fn end(&mut self, sample: &Sample) {
+        let Sample { intended, sent, done, reply } = *sample;
+        self.move_in_flight(done, -1);
+        let tick = self.tick(done);
+        match reply.ending {
+            Ending::Completed => tick.completed += 1,
+            _ => tick.other += 1,
+        }
+        if !self.is_counted(intended) {
+            return;
+        }
+        *self.endings.entry(reply.ending).or_default() += 1;
+        self.sojourn_sum += done - sent;
+        note(&mut self.lateness, sent - intended);
+        if reply.ending == Ending::Completed {
+            note(&mut self.completed, done - intended);
+        }
+        if reply.ending.is_answer() {
+            note(&mut self.answered, done - intended);
+        }
+        if let Some(wait) = reply.wait {
+            note(&mut self.wait, wait);
+        }
+    }
+
+    /// Closes the books at `now`: whatever has not ended is unfinished.
+    fn close(&mut self, now: Instant) {
+        self.in_flight.advance(now, self.from, self.to);
+        let ended: u64 = self.endings.values().sum();
+        if self.offered > ended {
+            self.endings.insert(Ending::Unfinished, self.offered - ended);
+        }
+    }
+}
+
+/// Where the tasks of a run write into one [`Record`].
+#[derive(Debug)]
+pub struct Recorder {
+    state: Mutex<(Record, Option<Waker>)>,
+}
+
+impl Recorder {
+    /// Starts the books of a run that begins at `start`.
+    pub fn new(start: Instant, workload: &Workload) -> Self {
+        Recorder { state: Mutex::new((Record::new(start, workload), None)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Record, Option<Waker>)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request that should have started at `intended` starts at `now`.
+    pub fn begin(&self, intended: Instant, now: Instant) {
+        self.lock().0.begin(intended, now);
+    }
+
+    /// A request is over.
+    pub fn end(&self, sample: &Sample) {
+        let mut state = self.lock();
+        state.0.end(sample);
+        if state.0.in_flight.value == 0 {
+            let waker = state.1.take();
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Requests in flight now.
+    pub fn in_flight(&self) -> u32 {
+        self.lock().0.in_flight.value
+    }
+
+    /// Waits until nothing is in flight.
+    pub async fn idle(&self) {
+        std::future::poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.0.in_flight.value == 0 {
+                return Poll::Ready(());
+            }
+            state.1 = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The books as they stand, closed at `now`.
+    pub fn close(&self, now: Instant) -> Record {
+        let mut record = self.lock().0.clone();
+        record.close(now);
+        record
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workload::Arrivals;
+    use inflight_strategies::units::Rate;
+    use proptest::prelude::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_nanos(ms * 1_000_000)
+    }
+
+    fn workload(warmup_ms: u64, duration_ms: u64) -> Workload {
+        Workload {
+            arrivals: Arrivals::Constant(Rate::per_second(1.0).expect("a rate")),
+            duration: Duration::from_millis(duration_ms),
+            warmup: Duration::from_millis(warmup_ms),
+        }
+    }
+
+    fn sample(intended: u64, sent: u64, done: u64, ending: Ending) -> Sample {
+        Sample { intended: at(intended), sent: at(sent), done: at(done), reply: Reply { ending, wait: None } }
+    }
+
+    #[test]
+    fn latency_runs_from_the_intended_start() {
+        let recorder = Recorder::new(at(0), &workload(0, 1000));
+        recorder.begin(at(100), at(150));
+        recorder.end(&sample(100, 150, 300, Ending::Completed));
+        let record = recorder.close(at(1000));
+        assert_eq!(record.completed.max() / 1000, 200);
+        assert_eq!(record.lateness.max() / 1000, 50);
+        assert_eq!(record.in_flight_mean(), 0.15);
+        assert_eq!(record.lambda_w(), 0.15);
+    }
+
+    proptest! {
+        /// Whatever happens to the requests, the endings sum to the offered, and the integral of the number in flight
+        /// equals the sum of sojourns when every request begins and ends in the counted time.
+        #[test]
+        fn offered_equals_sum_of_endings(requests in proptest::collection::vec((0u64..500, 0u64..20, 0u64..400, 0usize..9), 1..80)) {
+            let recorder = Recorder::new(at(0), &workload(0, 1000));
+            let mut steps = Vec::new();
+            for &(intended, late, took, ending) in &requests {
+                let s = sample(intended, intended + late, intended + late + took, Ending::ALL[ending]);
+                steps.push((s.sent, 0, s));
+                if s.reply.ending != Ending::Unfinished {
+                    steps.push((s.done, 1, s));
+                }
+            }
+            steps.sort_by_key(|step| (step.0, step.1));
+            for (now, kind, s) in steps {
+                if kind == 0 { recorder.begin(s.intended, now) } else { recorder.end(&s) }
+            }
+            let record = recorder.close(at(1000));
+            prop_assert_eq!(record.offered, requests.len() as u64);
+            prop_assert_eq!(record.endings.values().sum::<u64>(), record.offered);
+            if !record.endings.contains_key(&Ending::Unfinished) {
+                prop_assert!((record.in_flight_mean() - record.lambda_w()).abs() < 1e-9);
+            }
+        }
+    }
+}

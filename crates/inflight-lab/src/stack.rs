@@ -1,0 +1,177 @@
+//! From layers named in a file to a service: the one place that knows every strategy.
+
+use crate::{
+    call::{Call, Place, Sink, Tap, Which},
+    dependency::{Answer, Dependency, Fault},
+};
+use inflight_strategies::{
+    limit, observe,
+    rt::{World, try_both},
+    service::{BoxService, Failure, Layer, Service},
+    timeout,
+};
+use std::sync::Arc;
+
+/// A layer, as configured.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LayerSpec {
+    /// A concurrency limit.
+    Limit(limit::Config),
+    /// A time limit.
+    Timeout(timeout::Config),
+}
+
+impl LayerSpec {
+    /// Its name in a configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            LayerSpec::Limit(_) => "limit",
+            LayerSpec::Timeout(_) => "timeout",
+        }
+    }
+
+    /// The same layer with every duration multiplied by `factor`.
+    pub fn scaled(&self, factor: f64) -> LayerSpec {
+        match self {
+            LayerSpec::Limit(c) => LayerSpec::Limit(limit::Config {
+                max_wait: c.max_wait.map(|wait| wait.mul_f64(factor)),
+                ..*c
+            }),
+            LayerSpec::Timeout(c) => {
+                LayerSpec::Timeout(timeout::Config { after: c.after.mul_f64(factor), ..*c })
+            }
+        }
+    }
+
+    /// Puts this layer around `inner`.
+    fn wrap<W: World, T: Send + 'static>(&self, inner: Stack<T>, world: W, tap: Tap) -> Stack<T> {
+        match self {
+            LayerSpec::Limit(c) => BoxService::new(limit::LimitLayer::new(*c, world, tap).layer(inner)),
+            LayerSpec::Timeout(c) => BoxService::new(timeout::TimeoutLayer::new(*c, world, tap).layer(inner)),
+        }
+    }
+}
+
+/// How an endpoint calls A and B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// A, then B.
+    Sequential,
+    /// A and B at the same time, each a task of its own.
+    Parallel,
+}
+
+/// An endpoint (or arm: an endpoint under test), as configured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointSpec {
+    /// Its name; it is served at `/name`.
+    pub name: String,
+    /// How it calls A and B.
+    pub calls: Calls,
+    /// Layers around the whole, outermost first.
+    pub whole: Vec<LayerSpec>,
+    /// Layers around A, outermost first.
+    pub a: Vec<LayerSpec>,
+    /// Layers around B, outermost first.
+    pub b: Vec<LayerSpec>,
+}
+
+impl EndpointSpec {
+    /// The same endpoint with every duration multiplied by `factor`.
+    pub fn scaled(&self, factor: f64) -> EndpointSpec {
+        let scaled = |layers: &[LayerSpec]| layers.iter().map(|l| l.scaled(factor)).collect();
+        EndpointSpec { whole: scaled(&self.whole), a: scaled(&self.a), b: scaled(&self.b), ..self.clone() }
+    }
+}
+
+/// What an endpoint answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Both {
+    /// A's answer.
+    pub a: Answer,
+    /// B's answer.
+    pub b: Answer,
+}
+
+/// A service inside the lab.
+pub type Stack<T> = BoxService<Call, T, Failure<Fault>>;
+
+/// Builds endpoint number `index` over the dependencies `a` and `b`; `sink` hears every event in it.
+pub fn build<W: World>(
+    index: usize,
+    spec: &EndpointSpec,
+    world: &W,
+    (a, b): (&Arc<Dependency<W>>, &Arc<Dependency<W>>),
+    sink: Arc<dyn Sink>,
+) -> Stack<Both> {
+    let tap = Tap { endpoint: index, place: Place::Endpoint, sink };
+    let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
+        let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
+        surround(BoxService::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)
+    };
+    let work = Work {
+        calls: spec.calls,
+        a: guarded(Which::A, a, &spec.a),
+        b: guarded(Which::B, b, &spec.b),
+        world: world.clone(),
+    };
+    let whole = surround(BoxService::new(work), &spec.whole, None, world, &tap);
+    BoxService::new(observe::Observe::new(world.clone(), tap).layer(whole))
+}
+
+/// Puts `layers`, outermost first, around `inner`.
+fn surround<W: World, T: Send + 'static>(
+    inner: Stack<T>,
+    layers: &[LayerSpec],
+    around: Option<Which>,
+    world: &W,
+    tap: &Tap,
+) -> Stack<T> {
+    layers.iter().rev().fold(inner, |inner, layer| {
+        layer.wrap(inner, world.clone(), tap.at(Place::Layer { around, name: layer.name() }))
+    })
+}
+
+/// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
+/// parallel it cancels the other call.
+struct Work<W> {
+    calls: Calls,
+    a: Stack<Answer>,
+    b: Stack<Answer>,
+    world: W,
+}
+
+impl<W: World> Service<Call> for Work<W> {
+    type Response = Both;
+    type Error = Failure<Fault>;
+
+    async fn call(&self, call: Call) -> Result<Both, Failure<Fault>> {
+        match self.calls {
+            Calls::Sequential => {
+                let a = self.a.call(call.clone()).await?;
+                let b = self.b.call(call).await?;
+                Ok(Both { a, b })
+            }
+            Calls::Parallel => {
+                let a = self.spawn("A", &self.a, call.clone());
+                let b = self.spawn("B", &self.b, call);
+                let (a, b) = try_both(a, b).await?;
+                Ok(Both { a, b })
+            }
+        }
+    }
+}
+
+impl<W: World> Work<W> {
+    /// Calls `service` in a task of its own, which is cancelled when the returned future is dropped.
+    fn spawn(
+        &self,
+        name: &'static str,
+        service: &Stack<Answer>,
+        call: Call,
+    ) -> impl Future<Output = Result<Answer, Failure<Fault>>> + Send + use<W> {
+        let service = service.clone();
+        let task = self.world.spawn(name, async move { service.call(call).await });
+        async move { task.await.unwrap_or(Err(Failure::Lost)) }
+    }
+}

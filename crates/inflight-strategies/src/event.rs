@@ -1,0 +1,70 @@
+//! The only way in which a strategy speaks: events, told to an [`Observer`].
+//!
+//! `()` observes nothing and costs nothing: its watch has no size and its methods no body.
+
+use crate::{
+    rt::Instant,
+    service::{Outcome, Reason},
+};
+use std::time::Duration;
+
+/// Something that a strategy decided or saw, about one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The call reached the observed place.
+    Started,
+    /// The call left the observed place.
+    Finished {
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it was inside.
+        took: Duration,
+    },
+    /// The call joined a queue.
+    Queued,
+    /// The strategy let the call through.
+    Admitted {
+        /// How long it had waited for that.
+        waited: Duration,
+    },
+    /// The strategy refused the call.
+    Rejected(Reason),
+    /// The call left the queue because its caller went away.
+    Withdrawn {
+        /// How long it had waited.
+        waited: Duration,
+    },
+    /// The time allowed is over.
+    TimedOut {
+        /// The time allowed.
+        after: Duration,
+        /// Whether the work goes on although nobody waits for it.
+        detached: bool,
+    },
+}
+
+/// Listens to a strategy.
+pub trait Observer<Request>: Send + Sync + 'static {
+    /// What listens to one call.
+    type Watch<'a>: Watch
+    where
+        Self: 'a;
+
+    /// A call begins; the request can still be seen.
+    fn observe<'a>(&'a self, request: &Request) -> Self::Watch<'a>;
+}
+
+/// Listens to one call.
+pub trait Watch: Send {
+    /// `event` happened at `at`.
+    fn on_event(&mut self, at: Instant, event: Event);
+}
+
+impl<Request> Observer<Request> for () {
+    type Watch<'a> = ();
+    fn observe(&self, _: &Request) {}
+}
+
+impl Watch for () {
+    fn on_event(&mut self, _: Instant, _: Event) {}
+}

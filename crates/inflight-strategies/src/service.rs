@@ -1,0 +1,186 @@
+//! The shape of everything that can be called, and the closed list of ways in which a call can fail.
+//!
+//! The shape is hyper's (`call(&self, request)`, no readiness): admission happens inside `call`, where a strategy can see
+//! the request, and nothing is reserved for a caller who never comes. See the crate's `tower` adapter for tower's shape.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+/// Something that answers requests. Many calls may be in progress at once; dropping a call's future cancels that call.
+pub trait Service<Request>: Send + Sync {
+    /// What a good call gives.
+    type Response;
+    /// What can go wrong.
+    type Error;
+
+    /// Calls the service.
+    fn call(&self, request: Request) -> impl Future<Output = Result<Self::Response, Self::Error>> + Send;
+}
+
+impl<Request: Send, S: Service<Request>> Service<Request> for Arc<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<Self::Response, Self::Error>> + Send {
+        (**self).call(request)
+    }
+}
+
+/// Wraps a service in another.
+pub trait Layer<S> {
+    /// The wrapped service.
+    type Service;
+
+    /// Wraps `inner`.
+    fn layer(&self, inner: S) -> Self::Service;
+}
+
+/// Why a call did not answer. Layers hand inner failures on as they are: there is one `Failure`, however deep the stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// The called service itself failed.
+    Failed(E),
+    /// A strategy refused the call before it began.
+    Rejected(Rejected),
+    /// The answer did not come within the time allowed.
+    TimedOut {
+        /// The time allowed.
+        after: Duration,
+    },
+    /// The task that worked on it panicked or its world shut down.
+    Lost,
+}
+
+impl<E: fmt::Display> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Failed(e) => e.fmt(f),
+            Failure::Rejected(r) => r.fmt(f),
+            Failure::TimedOut { after } => write!(f, "no answer within {after:?}"),
+            Failure::Lost => f.write_str("the work was lost: its task panicked or was shut down"),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for Failure<E> {}
+
+/// A refusal: by whom, why, and when to try again if the strategy knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// The strategy that refused, by the name that it has in a configuration.
+    pub by: &'static str,
+    /// Why it refused.
+    pub why: Reason,
+    /// When a new attempt makes sense, if the strategy can tell.
+    pub retry_after: Option<Duration>,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rejected by {}: {}", self.by, self.why)
+    }
+}
+
+/// Why a strategy refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// All permits are taken and the strategy does not queue.
+    LimitReached,
+    /// The bounded queue is full.
+    QueueFull,
+    /// It waited for its turn as long as it may.
+    WaitedTooLong,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::LimitReached => "limit reached",
+            Reason::QueueFull => "queue full",
+            Reason::WaitedTooLong => "waited too long",
+        })
+    }
+}
+
+/// How a call ended: every offered request has exactly one outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It answered.
+    Completed,
+    /// The called service failed.
+    Failed,
+    /// A strategy refused it.
+    Rejected(Reason),
+    /// It did not answer in time.
+    TimedOut,
+    /// The caller went away first: the call's future was dropped.
+    Cancelled,
+    /// Its task panicked.
+    Lost,
+}
+
+impl Outcome {
+    /// The outcome that a call's result stands for. [`Outcome::Cancelled`] has no result: it is seen by a drop guard.
+    pub fn of<T, E>(result: &Result<T, Failure<E>>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::Completed,
+            Err(Failure::Failed(_)) => Outcome::Failed,
+            Err(Failure::Rejected(r)) => Outcome::Rejected(r.why),
+            Err(Failure::TimedOut { .. }) => Outcome::TimedOut,
+            Err(Failure::Lost) => Outcome::Lost,
+        }
+    }
+}
+
+/// A boxed call in progress.
+pub type BoxCall<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// [`Service`] in a form that can be a trait object.
+trait Erased<Request, T, E>: Send + Sync {
+    fn call<'a>(&'a self, request: Request) -> BoxCall<'a, T, E>
+    where
+        Request: 'a;
+}
+
+impl<Request: Send, S: Service<Request>> Erased<Request, S::Response, S::Error> for S {
+    fn call<'a>(&'a self, request: Request) -> BoxCall<'a, S::Response, S::Error>
+    where
+        Request: 'a,
+    {
+        Box::pin(Service::call(self, request))
+    }
+}
+
+/// Any service behind one type, cheap to clone: what a stack that is read from a file is made of. Costs one allocation
+/// per call.
+pub struct BoxService<Request, T, E>(Arc<dyn Erased<Request, T, E>>);
+
+impl<Request: Send, T, E> BoxService<Request, T, E> {
+    /// Boxes `service`.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<Request, Response = T, Error = E> + 'static,
+    {
+        BoxService(Arc::new(service))
+    }
+}
+
+impl<Request, T, E> Clone for BoxService<Request, T, E> {
+    fn clone(&self) -> Self {
+        BoxService(self.0.clone())
+    }
+}
+
+impl<Request, T, E> fmt::Debug for BoxService<Request, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxService")
+    }
+}
+
+impl<Request: Send, T, E> Service<Request> for BoxService<Request, T, E> {
+    type Response = T;
+    type Error = E;
+
+    fn call(&self, request: Request) -> impl Future<Output = Result<T, E>> + Send {
+        self.0.call(request)
+    }
+}

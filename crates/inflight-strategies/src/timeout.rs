@@ -1,0 +1,154 @@
+//! Timeout: an upper bound on how long a caller waits.
+//!
+//! **What it does.** Answers [`Failure::TimedOut`] when the inner call, including every wait inside it, has not answered
+//! after a fixed time. Then the work is dropped ([`Late::Cancel`]) or left running ([`Late::Detach`]).
+//!
+//! **Which failure it answers.** Work and memory that pile up behind a dependency that has become slow or has stopped:
+//! without a bound every request in flight is a leak that lasts as long as the stall.
+//!
+//! **When it harms.** When it is shorter than the healthy service time: U(300, 1200) ms under 600 ms fails two of three
+//! requests on an idle system. Detached, it bounds only the caller's wait: the work, its permits and its memory live on,
+//! and a retry adds to them.
+//!
+//! **Knobs.** `after` (duration, 1 ns to 1 h, no default); `late` (cancel or detach, default cancel).
+//!
+//! **Where it comes from.** Deadlines over a whole call are as old as RPC; "the answer is given, the work lives on" is
+//! what `select` on a channel does in many services, and is kept here as [`Late::Detach`] to be measured.
+
+use crate::{
+    event::{Event, Observer, Watch},
+    rt::{First, Task, World, race},
+    service::{Failure, Layer, Service},
+};
+use std::time::Duration;
+
+/// The longest time that can be asked for.
+pub const MAX_AFTER: Duration = Duration::from_secs(3600);
+
+/// What becomes of the work when the time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Late {
+    /// It is dropped: whatever it held is released.
+    #[default]
+    Cancel,
+    /// It lives on as a task that nobody waits for.
+    Detach,
+}
+
+/// How long, and what then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The time allowed for the whole inner call.
+    pub after: Duration,
+    /// What becomes of the work.
+    pub late: Late,
+}
+
+impl Config {
+    /// Whether the numbers make sense; the message says what would.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        if self.after.is_zero() || self.after > MAX_AFTER {
+            return Err("`after` must be above zero and at most 1h");
+        }
+        Ok(())
+    }
+}
+
+/// Puts a time limit around a service.
+#[derive(Clone, Debug)]
+pub struct TimeoutLayer<W, O = ()> {
+    config: Config,
+    world: W,
+    observer: O,
+}
+
+impl<W, O> TimeoutLayer<W, O> {
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn new(config: Config, world: W, observer: O) -> Self {
+        config.validate().expect("a valid timeout");
+        TimeoutLayer { config, world, observer }
+    }
+}
+
+impl<S, W: Clone, O: Clone> Layer<S> for TimeoutLayer<W, O> {
+    type Service = Timeout<S, W, O>;
+    fn layer(&self, inner: S) -> Self::Service {
+        Timeout { inner, config: self.config, world: self.world.clone(), observer: self.observer.clone() }
+    }
+}
+
+/// A service with a time limit.
+#[derive(Clone, Debug)]
+pub struct Timeout<S, W, O = ()> {
+    inner: S,
+    config: Config,
+    world: W,
+    observer: O,
+}
+
+impl<Request, S, W, O, T, E> Service<Request> for Timeout<S, W, O>
+where
+    Request: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+    S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
+    W: World,
+    O: Observer<Request>,
+{
+    type Response = T;
+    type Error = Failure<E>;
+
+    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
+        let mut watch = self.observer.observe(&request);
+        let expired = self.world.sleep_until(self.world.now() + self.config.after);
+        let answer = match self.config.late {
+            Late::Cancel => match race(self.inner.call(request), expired).await {
+                First::Left(answer) => Some(answer),
+                First::Right(()) => None,
+            },
+            Late::Detach => self.call_detached(request, expired).await,
+        };
+        answer.unwrap_or_else(|| {
+            let after = self.config.after;
+            let detached = self.config.late == Late::Detach;
+            watch.on_event(self.world.now(), Event::TimedOut { after, detached });
+            Err(Failure::TimedOut { after })
+        })
+    }
+}
+
+impl<S, W: World, O> Timeout<S, W, O> {
+    /// Runs the call as a task of its own; `None` when the time is over, and the task then lives on.
+    async fn call_detached<Request, T, E>(
+        &self,
+        request: Request,
+        expired: W::Sleep,
+    ) -> Option<Result<T, Failure<E>>>
+    where
+        Request: Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+        S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
+    {
+        let inner = self.inner.clone();
+        let work = self.world.spawn("detached", async move { inner.call(request).await });
+        let mut work = DetachOnDrop::<T, E, W>(Some(work));
+        let task = work.0.as_mut().expect("put there one line above");
+        match race(task, expired).await {
+            First::Left(answer) => Some(answer.unwrap_or(Err(Failure::Lost))),
+            First::Right(()) => None,
+        }
+    }
+}
+
+/// Whoever gives up on detached work, the timeout or a caller that went away, leaves it running.
+struct DetachOnDrop<T: Send + 'static, E: Send + 'static, W: World>(Option<W::Task<Result<T, Failure<E>>>>);
+
+impl<T: Send + 'static, E: Send + 'static, W: World> Drop for DetachOnDrop<T, E, W> {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
+    }
+}
