@@ -1,0 +1,205 @@
+//! The flags of every command. Nothing happens here.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inflight_strategies::units::{ParseError, Rate, parse_duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+/// Latency shows the effect. Inflight shows the cause.
+#[derive(Debug, Parser)]
+#[command(name = "inflight", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do; without it: a few words and examples.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Measure an experiment for real: start the app, drive every arm over HTTP, print and save the result
+    Run(Run),
+    /// Serve the endpoints
+    Serve(Serve),
+    /// Drive any HTTP target, on schedule, whatever it does
+    Load(Load),
+    /// Say all that is wrong with experiments and configurations
+    Check(Check),
+    /// Print a saved run again
+    Show(Show),
+    /// List the experiments that are built in and the runs that were saved
+    List(List),
+    /// Ask a running app for its health: exit 0 if it is well, 1 if not
+    Healthcheck(Healthcheck),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Flags of `run`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  inflight run\n  inflight run memory-cliff --seed 7\n  inflight run ./mine.toml --json"
+)]
+pub struct Run {
+    /// Names of built-in experiments (see `inflight list`) or files
+    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    pub experiments: Vec<String>,
+    /// Decide everything random anew [default: the experiment's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Measure only these arms
+    #[arg(long, value_name = "ARM")]
+    pub only: Vec<String>,
+    /// Print run.json instead of tables
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Where runs are kept.
+#[derive(Args, Debug)]
+pub struct Runs {
+    /// Where runs are kept
+    #[arg(long = "runs", value_name = "DIR", default_value = "runs")]
+    pub dir: PathBuf,
+}
+
+/// Flags of `serve`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Environment: PORT, B_CONCURRENCY_LIMIT, ASYNC_TIMEOUT_MS, OTEL_EXPORTER_OTLP_ENDPOINT, \
+OTEL_SERVICE_NAME, OTEL_TRACES_EXPORTER, OTEL_METRIC_EXPORT_INTERVAL.\n\nExamples:\n  inflight serve\n  \
+inflight serve --print-config > mine.toml && inflight serve --config mine.toml\n  \
+B_CONCURRENCY_LIMIT=50 inflight serve --port 9000"
+)]
+pub struct Serve {
+    /// A configuration (or an experiment, whose arms are then served) [default: the original lab's]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the configuration, with the environment applied, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// The address to listen on; 0.0.0.0 lets other machines in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// The port to listen on, 0 for any free one [default: PORT, or 8080]
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Threads that run the endpoints [default: one per processor]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+    /// Connections at once [default: what the limit on open files leaves]
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<u32>,
+    /// How long a client may take to send a request's head, and an idle connection is kept
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive_duration)]
+    pub header_timeout: Duration,
+    /// How long to wait, when stopped, for what is in flight
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
+    pub drain: Duration,
+    /// Stop when standard input ends: for programs that start this one and may die
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
+}
+
+/// Flags of `load`.
+#[derive(Args, Debug)]
+#[command(after_help = "Several URLs get the same arrivals at the same time.\n\nExamples:\n  \
+inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s\n  \
+inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals constant")]
+pub struct Load {
+    /// What to drive: http://host[:port][/path]
+    #[arg(required = true, value_name = "URL")]
+    pub urls: Vec<String>,
+    /// Requests per time and URL: "200/s", "120/m"
+    #[arg(short, long, default_value = "20/s")]
+    pub rate: Rate,
+    /// How long requests arrive, warm-up included
+    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = positive_duration)]
+    pub duration: Duration,
+    /// How much of the beginning is not counted
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub warmup: Duration,
+    /// How requests arrive
+    #[arg(long, value_enum, default_value_t = Process::Poisson)]
+    pub arrivals: Process,
+    /// Decides every arrival
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The most connections to each URL
+    #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub connections: u32,
+    /// How long to wait, in the end, for answers; what is not there then counts as unfinished
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub patience: Duration,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Drive a target that is not on this machine: you must be allowed to
+    #[arg(long)]
+    pub allow_remote: bool,
+}
+
+/// An arrival process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Process {
+    /// Independent of each other
+    Poisson,
+    /// Evenly spaced
+    Constant,
+}
+
+/// Flags of `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Files, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Flags of `show`.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The run's id [default: the latest]
+    pub run: Option<String>,
+    /// Print run.json
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `list`.
+#[derive(Args, Debug)]
+pub struct List {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `healthcheck`.
+#[derive(Args, Debug)]
+pub struct Healthcheck {
+    /// What to ask [default: http://127.0.0.1:$PORT/health]
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, ParseError> {
+    parse_duration(text)
+}
+
+fn positive_duration(text: &str) -> Result<Duration, ParseError> {
+    parse_duration(text)?.checked_sub(Duration::from_nanos(1)).ok_or(ParseError("a duration above zero"))?;
+    parse_duration(text)
+}

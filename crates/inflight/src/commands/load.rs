@@ -1,0 +1,163 @@
+//! `inflight load`: the driver on any HTTP target.
+
+use super::{
+    BadInput, Exit, raise_open_files,
+    run::{in_words, machine},
+    runtime,
+};
+use crate::{
+    cli,
+    http_client::{HttpTarget, Options},
+    live,
+    terminal::{StatusLine, ink, print, say, width},
+};
+use http::Uri;
+use inflight_lab::{
+    experiment::{ArmOutcome, RunOutcome, SCHEMA, Validity},
+    load::OpenLoop,
+    record::{Record, Recorder},
+    report,
+    workload::{Arrivals, Workload},
+};
+use inflight_strategies::rt::{Clock as _, First, race};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// Time for everything to be ready before the first request is due.
+const LEAD: Duration = Duration::from_millis(100);
+
+pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
+    let workload = workload(flags)?;
+    let files = raise_open_files();
+    let needed = u64::from(flags.connections).saturating_mul(flags.urls.len() as u64);
+    if needed + 32 > files {
+        say(&format!(
+            "warning: {needed} connections may need more files than this process may open ({files})"
+        ));
+    }
+    let runtime = runtime(None)?;
+    let (outcome, complete) = runtime.block_on(drive(flags, workload))?;
+    runtime.shutdown_background();
+    if flags.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&outcome)?));
+    } else {
+        print(&report::result(&outcome, width(), &*ink()));
+    }
+    Ok(match complete {
+        false => Exit::Interrupted,
+        true if outcome.validity.problems.is_empty() => Exit::Done,
+        true => Exit::Invalid,
+    })
+}
+
+fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
+    if flags.warmup >= flags.duration {
+        return Err(BadInput(
+            "error: --warmup must be less than --duration: nothing would be counted".into(),
+        )
+        .into());
+    }
+    let arrivals = match flags.arrivals {
+        cli::Process::Poisson => Arrivals::Poisson(flags.rate),
+        cli::Process::Constant => Arrivals::Constant(flags.rate),
+    };
+    Ok(Workload { arrivals, duration: flags.duration, warmup: flags.warmup })
+}
+
+/// Finds where a URL leads, and whether we may go there.
+async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketAddr)> {
+    let bad = |why: &str| BadInput(format!("error: {text:?}: {why}"));
+    let uri: Uri = text.parse().map_err(|_| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
+    let host = uri.host().ok_or_else(|| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
+    if uri.scheme_str() != Some("http") {
+        return Err(bad("only http:// can be driven").into());
+    }
+    let (name, port) = (host.trim_matches(['[', ']']).to_string(), uri.port_u16().unwrap_or(80));
+    let mut found =
+        tokio::net::lookup_host((name, port)).await.map_err(|e| bad(&format!("no such host: {e}")))?;
+    let address = found.next().ok_or_else(|| bad("no such host"))?;
+    if !address.ip().is_loopback() && !allow_remote {
+        let why =
+            format!("{} is not this machine; if you may put load on it, add --allow-remote", address.ip());
+        return Err(bad(&why).into());
+    }
+    Ok((uri, address))
+}
+
+async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutcome, bool)> {
+    let world = live::World::new(tokio::runtime::Handle::current());
+    let options = Options { connections: flags.connections as usize, numbered: false, phase: None };
+    let mut arms = Vec::new();
+    for url in &flags.urls {
+        let (uri, address) = resolve(url, flags.allow_remote).await?;
+        let target = HttpTarget::new(world.clone(), &uri, address, &options)?;
+        arms.push((uri.path().trim_start_matches('/').to_string(), target));
+    }
+    let start = world.now() + LEAD;
+    let driver =
+        OpenLoop { world: world.clone(), workload, seed: flags.seed, start, patience: flags.patience };
+    let running: Vec<_> = arms
+        .into_iter()
+        .map(|(name, target)| {
+            let (driver, recorder) = (driver.clone(), driver.recorder());
+            let run = {
+                let recorder = recorder.clone();
+                tokio::spawn(async move { driver.run(&target, &recorder).await })
+            };
+            (name, recorder, run)
+        })
+        .collect();
+    let recorders: Vec<_> = running.iter().map(|(_, recorder, _)| recorder.clone()).collect();
+    let progress = tokio::spawn(progress(world.clone(), recorders, driver));
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let (mut records, mut complete) = (Vec::new(), true);
+    for (name, recorder, run) in running {
+        let record = match race(run, interrupt.as_mut()).await {
+            First::Left(record) => record?,
+            First::Right(_) => {
+                complete = false;
+                recorder.close(world.now())
+            }
+        };
+        records.push((name, record));
+    }
+    progress.abort();
+    StatusLine::new().clear();
+    Ok((outcome(flags, workload, &records, complete), complete))
+}
+
+/// Shows how it goes, twice a second, until it is aborted.
+async fn progress(world: live::World, recorders: Vec<Arc<Recorder>>, driver: OpenLoop<live::World>) {
+    let status = StatusLine::new();
+    let total = driver.workload.duration.as_secs_f64();
+    loop {
+        let passed = (world.now() - driver.start).as_secs_f64().min(total);
+        let in_flight: Vec<String> = recorders.iter().map(|r| r.in_flight().to_string()).collect();
+        status.show(&format!("▸ {passed:.0} s of {total:.0} s  in flight {}", in_flight.join("  ")));
+        world.sleep_until(world.now() + Duration::from_millis(500)).await;
+    }
+}
+
+fn outcome(
+    flags: &cli::Load,
+    workload: Workload,
+    records: &[(String, Record)],
+    complete: bool,
+) -> RunOutcome {
+    let arms: Vec<ArmOutcome> = records.iter().map(|(name, record)| ArmOutcome::of(name, record)).collect();
+    RunOutcome {
+        schema: SCHEMA,
+        id: "load".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        experiment: "load".into(),
+        question: None,
+        started_unix_s: 0,
+        machine: machine(),
+        seed: flags.seed,
+        time_scale: 1.0,
+        workload: in_words(&workload),
+        counted_ns: (workload.duration - workload.warmup).as_nanos() as u64,
+        complete,
+        validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
+        arms,
+    }
+}

@@ -1,0 +1,132 @@
+//! One file per command. Each returns how the program ends.
+
+mod check;
+mod healthcheck;
+mod library;
+mod list;
+mod load;
+mod run;
+mod runs;
+mod serve;
+mod show;
+mod target_app;
+
+use crate::{
+    cli::{Cli, Command},
+    terminal::{print, say},
+};
+use clap::CommandFactory as _;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it was asked; a refuted claim included.
+    Done = 0,
+    /// It could not.
+    Failed = 1,
+    /// What it was given cannot be used.
+    BadInput = 2,
+    /// It measured, but the figures cannot be trusted.
+    Invalid = 4,
+    /// It was interrupted, and has shown what there was.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// What the user gave that cannot be used: exit 2 instead of 1.
+#[derive(Debug)]
+struct BadInput(String);
+
+impl std::fmt::Display for BadInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// Runs a command and says what went wrong, once.
+pub fn dispatch(cli: Cli) -> Exit {
+    let result = match cli.command {
+        None => Ok(welcome()),
+        Some(Command::Run(flags)) => run::run(&flags),
+        Some(Command::Serve(flags)) => serve::run(&flags),
+        Some(Command::Load(flags)) => load::run(&flags),
+        Some(Command::Check(flags)) => check::run(&flags),
+        Some(Command::Show(flags)) => show::run(&flags),
+        Some(Command::List(flags)) => list::run(&flags),
+        Some(Command::Healthcheck(flags)) => healthcheck::run(&flags),
+        Some(Command::Completions { shell }) => Ok(completions(shell)),
+        Some(Command::Man) => man(),
+    };
+    result.unwrap_or_else(|error| {
+        if let Some(bad) = error.downcast_ref::<BadInput>() {
+            say(&bad.0);
+            return Exit::BadInput;
+        }
+        say(&format!("error: {error:#}"));
+        Exit::Failed
+    })
+}
+
+fn welcome() -> Exit {
+    print(
+        "Inflight, a concurrency laboratory. Latency shows the effect. Inflight shows the cause.\n\
+         It measures what limits, queues and timeouts do to a service, and says what it saw.\n\
+         Results are kept in ./runs; `inflight help` lists the commands.\n\n\
+         \x20 inflight run                     measure the four endpoints for real, in about a minute\n\
+         \x20 inflight serve                   serve them on http://127.0.0.1:8080\n\
+         \x20 inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them\n",
+    );
+    Exit::Done
+}
+
+fn completions(shell: clap_complete::Shell) -> Exit {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "inflight", &mut out);
+    print(&String::from_utf8_lossy(&out));
+    Exit::Done
+}
+
+fn man() -> anyhow::Result<Exit> {
+    let mut out = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut out)?;
+    print(&String::from_utf8_lossy(&out));
+    Ok(Exit::Done)
+}
+
+/// A variable of the environment, if it is set and text.
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Raises the limit on open files as far as the system lets us and returns it: each request in flight needs one.
+fn raise_open_files() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const WANTED: u64 = 1 << 18;
+    let now = getrlimit(Resource::Nofile);
+    let hard = now.maximum.unwrap_or(u64::MAX);
+    let higher = [(WANTED, WANTED.max(hard)), (hard.min(WANTED), hard)];
+    for (current, maximum) in higher {
+        let limit = Rlimit { current: Some(current), maximum: Some(maximum) };
+        if now.current.is_some_and(|c| c < current) && setrlimit(Resource::Nofile, limit).is_ok() {
+            return current;
+        }
+    }
+    now.current.unwrap_or(WANTED)
+}
+
+/// A runtime with `workers` threads, or one per processor.
+fn runtime(workers: Option<u16>) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = workers {
+        builder.worker_threads(workers.into());
+    }
+    Ok(builder.enable_all().build()?)
+}

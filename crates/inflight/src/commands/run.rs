@@ -1,0 +1,222 @@
+//! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
+
+use super::{
+    BadInput, Exit, library::Source, raise_open_files, runs::RunDir, runtime, target_app::TargetApp,
+};
+use crate::{
+    cli,
+    http_client::{HttpTarget, Options},
+    live,
+    terminal::{StatusLine, ink, print, say, width},
+};
+use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
+use http::Uri;
+use inflight_lab::{
+    experiment::{ArmOutcome, Document, RunOutcome, SCHEMA, Validity},
+    load::OpenLoop,
+    record::{Record, Recorder},
+    report,
+    workload::{Arrivals, Workload},
+};
+use inflight_strategies::{
+    rt::{Clock as _, First, race},
+    units::format_duration,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for the first connection before the first request is due.
+const LEAD: Duration = Duration::from_millis(200);
+
+pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
+    // Everything is read before anything is measured: a mistake in the last file costs no minutes.
+    let sources: Vec<Source> =
+        flags.experiments.iter().map(|name| experiment(name, flags)).collect::<anyhow::Result<_>>()?;
+    raise_open_files();
+    let runtime = runtime(None)?;
+    let mut exit = Exit::Done;
+    for source in &sources {
+        let outcome = runtime.block_on(measure(source, flags))?;
+        exit = match outcome {
+            _ if !outcome.complete => Exit::Interrupted,
+            _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
+            _ => exit,
+        };
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    runtime.shutdown_background();
+    Ok(exit)
+}
+
+/// The experiment with what the flags say about it.
+fn experiment(name: &str, flags: &cli::Run) -> anyhow::Result<Source> {
+    let mut source = Source::experiment(name)?;
+    source.document.seed = flags.seed.unwrap_or(source.document.seed);
+    let arms: Vec<&str> = source.document.endpoints.iter().map(|arm| arm.name.as_str()).collect();
+    if let Some(unknown) = flags.only.iter().find(|only| !arms.contains(&only.as_str())) {
+        let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
+        return Err(BadInput(what).into());
+    }
+    if flags.seed.is_some() {
+        source.text = with_seed(&source.text, source.document.seed);
+    }
+    Ok(source)
+}
+
+/// The text with `seed = …` as its first line instead of any that it has: what is saved repeats the run.
+fn with_seed(text: &str, seed: u64) -> String {
+    let is_seed = |line: &str| line.split_once('=').is_some_and(|(key, _)| key.trim() == "seed");
+    let rest: Vec<&str> = text.lines().filter(|line| !is_seed(line)).collect();
+    format!("seed = {seed}\n{}\n", rest.join("\n"))
+}
+
+async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
+    let dir = RunDir::create(&flags.runs.dir)?;
+    dir.write("experiment.toml", source.text.as_bytes())?;
+    let document = &source.document;
+    let workload = document.workload.expect("only experiments get here");
+    let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
+    let arms: Vec<&str> =
+        document.endpoints.iter().map(|e| e.name.as_str()).filter(|n| is_chosen(n)).collect();
+    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
+    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", dir.id, source.name, arms.len()));
+    let mut records: Vec<(&str, Record)> = Vec::new();
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut complete = true;
+    for arm in arms {
+        let world = live::World::new(tokio::runtime::Handle::current());
+        let record = measure_arm(&world, &dir, document.seed, workload, arm);
+        match race(record, interrupt.as_mut()).await {
+            First::Left(record) => records.push((arm, record?)),
+            First::Right(_) => {
+                StatusLine::new().clear();
+                say("interrupted: showing what was measured");
+                complete = false;
+                break;
+            }
+        }
+    }
+    let outcome = outcome(&dir, source, workload, &records, complete);
+    save(&dir, &outcome, &records)?;
+    show(&dir, &outcome, flags)?;
+    Ok(outcome)
+}
+
+/// One arm in a process of its own, so that no arm inherits what another left behind.
+async fn measure_arm(
+    world: &live::World,
+    dir: &RunDir,
+    seed: u64,
+    workload: Workload,
+    arm: &str,
+) -> anyhow::Result<Record> {
+    let app = TargetApp::start(&dir.path.join("experiment.toml"))?;
+    let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
+    let options = Options { connections: 20_000, numbered: true, phase: None };
+    let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
+    let start = world.now() + LEAD;
+    let driver = OpenLoop { world: world.clone(), workload, seed, start, patience: PATIENCE };
+    let recorder = driver.recorder();
+    let progress = tokio::spawn(progress(world.clone(), recorder.clone(), driver.clone(), arm.to_string()));
+    let record = driver.run(&target, &recorder).await;
+    progress.abort();
+    StatusLine::new().clear();
+    say(&format!("  /{arm}: {} requests offered and answered for", record.offered));
+    Ok(record)
+}
+
+/// Shows where an arm is, twice a second, until it is aborted.
+async fn progress(world: live::World, recorder: Arc<Recorder>, driver: OpenLoop<live::World>, arm: String) {
+    let status = StatusLine::new();
+    let total = driver.workload.duration.as_secs_f64();
+    loop {
+        let passed = (world.now() - driver.start).as_secs_f64().min(total);
+        status.show(&format!("▸ /{arm}  {passed:.0} s of {total:.0} s  in flight {}", recorder.in_flight()));
+        world.sleep_until(world.now() + Duration::from_millis(500)).await;
+    }
+}
+
+fn outcome(
+    dir: &RunDir,
+    source: &Source,
+    workload: Workload,
+    records: &[(&str, Record)],
+    complete: bool,
+) -> RunOutcome {
+    let arms: Vec<ArmOutcome> = records.iter().map(|(name, record)| ArmOutcome::of(name, record)).collect();
+    let Document { question, seed, time_scale, .. } = &source.document;
+    RunOutcome {
+        schema: SCHEMA,
+        id: dir.id.clone(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        experiment: source.name.clone(),
+        question: question.clone(),
+        started_unix_s: dir.started_unix_s,
+        machine: machine(),
+        seed: *seed,
+        time_scale: *time_scale,
+        workload: in_words(&workload),
+        counted_ns: (workload.duration - workload.warmup).as_nanos() as u64,
+        complete,
+        validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
+        arms,
+    }
+}
+
+/// What is offered, in words.
+pub(super) fn in_words(workload: &Workload) -> String {
+    let kind = match workload.arrivals {
+        Arrivals::Constant(_) => "constant",
+        Arrivals::Poisson(_) => "Poisson",
+    };
+    let (rate, warmup) = (workload.arrivals.rate(), format_duration(workload.warmup));
+    format!("open loop, {kind} {rate}, {} with {warmup} of warm-up", format_duration(workload.duration))
+}
+
+/// The machine in a few words.
+pub(super) fn machine() -> String {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let system = rustix::system::uname();
+    let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
+    format!("{processors} processors, {} {}", text(system.sysname()), text(system.release()))
+}
+
+fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
+    let mut json = serde_json::to_vec_pretty(outcome)?;
+    json.push(b'\n');
+    dir.write("run.json", &json)?;
+    dir.write("latency.hlog", &histogram_log(records)?)?;
+    dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
+}
+
+/// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
+fn histogram_log(records: &[(&str, Record)]) -> anyhow::Result<Vec<u8>> {
+    let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
+    let mut log = IntervalLogWriterBuilder::new()
+        .add_comment("latency from the intended start, in microseconds")
+        .begin_log_with(&mut out, &mut serializer)?;
+    for (name, record) in records {
+        for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
+            let tag = format!("{name}.{kind}");
+            let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);
+            let write = log.write_histogram(histogram, Duration::ZERO, record.counted(), tag);
+            write.map_err(|e| anyhow::anyhow!("histogram of {name}: {e:?}"))?;
+        }
+    }
+    Ok(out)
+}
+
+fn show(dir: &RunDir, outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
+    if flags.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
+        return Ok(());
+    }
+    say("");
+    let path = dir.path.display();
+    print(&report::result(outcome, width(), &*ink()));
+    print(&format!("\nData   {path}/run.json, latency.hlog\nRerun  inflight run {path}/experiment.toml\n"));
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! The shell around the lab: the only part of Inflight that prints, exits, reads the environment and opens sockets.
+//!
+//! * [`live`]: the live world: wall clock with a fine timer, tokio's tasks.
+//! * [`app`]: endpoints over HTTP: router, server loop, and the one function from failure to status.
+//! * [`telemetry`]: what OpenTelemetry, Prometheus and traces get to see; every metric name is in one file.
+//! * [`http_client`]: a target for the lab's driver, over HTTP.
+//! * [`commands`]: one file per command; [`cli`] has their flags.
+
+pub mod app;
+pub mod cli;
+pub mod commands;
+pub mod http_client;
+pub mod live;
+pub mod telemetry;
+pub mod terminal;

@@ -1,0 +1,207 @@
+//! The live world: wall clock, a timer that is exact to tens of microseconds, and tokio's tasks.
+//!
+//! tokio's own timer rounds every deadline up to the next whole millisecond, which would be the largest error in every
+//! figure of the lab. Here one thread keeps all deadlines in order and sleeps, with a timer slack of 1 ns, until the first.
+
+use inflight_lab::timers::{Key, Timers};
+use inflight_strategies::rt::{Clock, Executor, Instant, Task, TaskLost};
+use std::{
+    future::Future,
+    num::NonZeroU64,
+    pin::Pin,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::{Duration, SystemTime},
+};
+use tokio::{runtime::Handle, task::JoinHandle};
+
+/// The live world. Clones are handles on the same one.
+#[derive(Clone, Debug)]
+pub struct World {
+    timer: Arc<Timer>,
+    runtime: Handle,
+}
+
+impl World {
+    /// A world that begins now and runs its tasks on `runtime`.
+    pub fn new(runtime: Handle) -> World {
+        World { timer: Timer::start(), runtime }
+    }
+
+    /// The wall clock's time at `instant`, as it was set when the world began.
+    pub fn wall_time(&self, instant: Instant) -> SystemTime {
+        self.timer.began.1 + Duration::from_nanos(instant.as_nanos())
+    }
+}
+
+impl Clock for World {
+    type Sleep = Sleep;
+
+    fn now(&self) -> Instant {
+        self.timer.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep { timer: self.timer.clone(), deadline, key: None }
+    }
+}
+
+impl Executor for World {
+    type Task<T: Send + 'static> = LiveTask<T>;
+
+    fn spawn<T, F>(&self, _: &'static str, future: F) -> LiveTask<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        LiveTask(Some(self.runtime.spawn(future)))
+    }
+}
+
+/// A tokio task that is aborted when its handle is dropped.
+#[derive(Debug)]
+pub struct LiveTask<T>(Option<JoinHandle<T>>);
+
+impl<T: Send + 'static> Task<T> for LiveTask<T> {
+    fn detach(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<T> Future for LiveTask<T> {
+    type Output = Result<T, TaskLost>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let handle = self.0.as_mut().expect("a task is not polled after its end");
+        let result = std::task::ready!(Pin::new(handle).poll(cx));
+        self.0 = None;
+        Poll::Ready(result.map_err(|_| TaskLost))
+    }
+}
+
+impl<T> Drop for LiveTask<T> {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.abort();
+        }
+    }
+}
+
+/// Deadlines, and the thread that waits for the first of them.
+#[derive(Debug)]
+struct Timer {
+    began: (std::time::Instant, SystemTime),
+    state: Mutex<Pending>,
+    sooner: Condvar,
+}
+
+#[derive(Debug)]
+struct Pending {
+    timers: Timers<Waker>,
+    /// When the thread will look again by itself. A deadline before this must wake it; while it is awake anyway this is
+    /// [`Instant::ZERO`]. It may look in vain, when the first deadline was cancelled, but never too late.
+    looks_at: Instant,
+}
+
+impl Timer {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else asks")]
+    fn start() -> Arc<Timer> {
+        let timer = Arc::new(Timer {
+            began: (std::time::Instant::now(), SystemTime::now()),
+            state: Mutex::new(Pending { timers: Timers::default(), looks_at: Instant::ZERO }),
+            sooner: Condvar::new(),
+        });
+        let weak = Arc::downgrade(&timer);
+        std::thread::Builder::new()
+            .name("timer".into())
+            .spawn(move || {
+                // Not on every system, and not needed to be right: only to be exact.
+                let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+                while let Some(timer) = weak.upgrade() {
+                    timer.fire_and_wait();
+                }
+            })
+            .expect("a thread for the timer");
+        timer
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.began.0.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever is due, then sleeps until the next deadline, an earlier one that is set meanwhile, or a second.
+    fn fire_and_wait(&self) {
+        let now = self.now();
+        let mut state = self.lock();
+        state.looks_at = Instant::ZERO;
+        let due: Vec<Waker> = std::iter::from_fn(|| state.timers.pop_due(now)).collect();
+        if !due.is_empty() {
+            drop(state);
+            due.into_iter().for_each(Waker::wake);
+            return;
+        }
+        let limit = now + Duration::from_secs(1);
+        state.looks_at = state.timers.next().unwrap_or(limit).min(limit);
+        let wait = state.looks_at - now;
+        let _ = self.sooner.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+    }
+
+    fn set(&self, deadline: Instant, waker: &Waker) -> Key {
+        let mut state = self.lock();
+        let key = state.timers.set(deadline, waker.clone());
+        if deadline < state.looks_at {
+            state.looks_at = deadline;
+            drop(state);
+            self.sooner.notify_one();
+        }
+        key
+    }
+}
+
+/// A wait for a deadline.
+#[derive(Debug)]
+pub struct Sleep {
+    timer: Arc<Timer>,
+    deadline: Instant,
+    key: Option<Key>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.now() >= self.deadline {
+            self.cancel();
+            return Poll::Ready(());
+        }
+        let is_set = self.key.is_some_and(|key| match self.timer.lock().timers.get_mut(key) {
+            Some(waker) => {
+                waker.clone_from(cx.waker());
+                true
+            }
+            None => false,
+        });
+        if !is_set {
+            self.key = Some(self.timer.set(self.deadline, cx.waker()));
+        }
+        Poll::Pending
+    }
+}
+
+impl Sleep {
+    fn cancel(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.timer.lock().timers.cancel(key);
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}

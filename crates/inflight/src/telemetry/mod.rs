@@ -1,0 +1,250 @@
+//! What OpenTelemetry, Prometheus and traces get to see.
+//!
+//! One set of instruments has up to two readers: the text at `/metrics`, always, and OTLP over HTTP, if an endpoint is
+//! configured. Without one nothing is exported and nothing is said about it.
+
+mod memory;
+mod metrics;
+mod otlp;
+mod process;
+mod runtime;
+mod spans;
+
+pub mod names;
+
+use crate::{app::settings, live};
+use http::HeaderMap;
+use inflight_lab::{
+    call::{Finish, Sink},
+    experiment::Document,
+};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Counter, Gauge, Meter, MeterProvider as _, UpDownCounter},
+};
+use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::{PeriodicReader, SdkMeterProvider},
+    trace::SdkTracerProvider,
+};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Reads a variable of the environment.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The most phases that get a series of their own.
+const MAX_PHASES: usize = 16;
+
+/// Everything that is measured about the app.
+#[derive(Debug)]
+pub struct Telemetry {
+    provider: SdkMeterProvider,
+    tracing: Option<(SdkTracerProvider, spans::Writer)>,
+    registry: prometheus::Registry,
+    metrics: Arc<metrics::Metrics>,
+    requests: Counter<u64>,
+    connections: UpDownCounter<i64>,
+    accept_errors: Counter<u64>,
+    phases: Phases,
+    ids: AtomicU64,
+}
+
+/// Which phase of a run was heard of last.
+#[derive(Debug)]
+struct Phases {
+    gauge: Gauge<u64>,
+    known: Mutex<(String, BTreeSet<String>)>,
+}
+
+impl Telemetry {
+    /// Sets everything up for `document`, as the environment asks.
+    pub fn start(document: &Document, world: &live::World, env: Env<'_>) -> anyhow::Result<Arc<Telemetry>> {
+        let registry = prometheus::Registry::new();
+        let export = exporters(env)?;
+        let resource = Resource::builder().with_service_name(service_name(env)).build();
+        let mut provider = SdkMeterProvider::builder().with_resource(resource.clone());
+        provider = provider.with_reader(prometheus_reader(&registry)?);
+        if let Some(exporter) = export.metrics {
+            let interval = settings::export_interval(env)?;
+            provider =
+                provider.with_reader(PeriodicReader::builder(exporter).with_interval(interval).build());
+        }
+        let provider = provider.build();
+        let tracing = export.spans.map(|exporter| {
+            let provider =
+                SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
+            let names = document.endpoints.iter().map(|e| e.name.clone()).collect();
+            let writer = spans::Writer::new(&provider, world.clone(), names);
+            (provider, writer)
+        });
+        let meter = provider.meter("inflight");
+        runtime::register(&meter, &tokio::runtime::Handle::current().metrics());
+        Ok(Arc::new(Telemetry::instruments(&meter, document, provider, tracing, registry)))
+    }
+
+    fn instruments(
+        meter: &Meter,
+        document: &Document,
+        provider: SdkMeterProvider,
+        tracing: Option<(SdkTracerProvider, spans::Writer)>,
+        registry: prometheus::Registry,
+    ) -> Telemetry {
+        let accept_errors = meter.u64_counter(names::HTTP_ACCEPT_ERRORS);
+        let accept_errors = accept_errors.with_description("Connections that could not be accepted").build();
+        accept_errors.add(0, &[KeyValue::new(names::ERROR, "none")]);
+        let connections = meter.i64_up_down_counter(names::HTTP_CONNECTIONS);
+        let connections = connections.with_description("Open connections").build();
+        connections.add(0, &[]);
+        let gauge =
+            meter.u64_gauge(names::LAB_PHASE).with_description("1 for the phase heard of last").build();
+        Telemetry {
+            metrics: Arc::new(metrics::Metrics::new(meter, document)),
+            requests: meter.u64_counter(names::HTTP_REQUESTS).with_description("Requests that ended").build(),
+            connections,
+            accept_errors,
+            phases: Phases { gauge, known: Mutex::default() },
+            ids: AtomicU64::new(0),
+            provider,
+            tracing,
+            registry,
+        }
+    }
+
+    /// Who hears the events of requests.
+    pub fn sink(&self) -> Arc<dyn Sink> {
+        self.metrics.clone()
+    }
+
+    /// A number for a request that brought none.
+    pub fn next_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What writes the spans of a request to endpoint number `endpoint`, if there is tracing.
+    pub fn span_writer(&self, endpoint: usize, headers: &HeaderMap) -> Option<Finish> {
+        self.tracing.as_ref().map(|(_, writer)| writer.for_request(endpoint, headers))
+    }
+
+    /// A connection was opened (1) or closed (−1).
+    pub fn connections(&self, change: i64) {
+        self.connections.add(change, &[]);
+    }
+
+    /// A connection could not be accepted.
+    pub fn accept_failed(&self, error: &io::Error) {
+        let kind = error.raw_os_error().map_or("other".into(), |code| format!("errno {code}"));
+        self.accept_errors.add(1, &[KeyValue::new(names::ERROR, kind)]);
+    }
+
+    /// A request came to no endpoint.
+    pub fn unmatched(&self) {
+        let labels = [KeyValue::new(names::ENDPOINT, names::UNMATCHED), KeyValue::new(names::STATUS, "404")];
+        self.requests.add(1, &labels);
+    }
+
+    /// A request said which phase of a run it belongs to. Names that are not 1 to 32 of a-z, 0-9 and -, and more names
+    /// than have a place, are passed over.
+    pub fn phase(&self, name: &[u8]) {
+        let legal = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == b'-';
+        let Some(name) = std::str::from_utf8(name).ok().filter(|n| !n.is_empty() && n.len() <= 32) else {
+            return;
+        };
+        if name.as_bytes().iter().all(legal) {
+            self.phases.change(name);
+        }
+    }
+
+    /// The instruments in Prometheus' text format.
+    pub fn prometheus_text(&self) -> String {
+        let mut text = String::new();
+        match prometheus::TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
+            Ok(()) => text,
+            Err(error) => format!("# metrics could not be written: {error}\n"),
+        }
+    }
+
+    /// Sends what has not been sent. Blocks for at most a few seconds; the error says what may be lost.
+    pub fn shut_down(&self) -> Result<(), String> {
+        let traces = self.tracing.as_ref().map_or(Ok(()), |(provider, _)| provider.shutdown());
+        let metrics = self.provider.shutdown();
+        let lost =
+            |what: &str, error: &dyn std::fmt::Display| format!("the last {what} may be lost: {error}");
+        metrics.map_err(|e| lost("metrics", &e)).and(traces.map_err(|e| lost("spans", &e)))
+    }
+}
+
+impl Phases {
+    fn change(&self, name: &str) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (current, names) = &mut *known;
+        if current == name || (!names.contains(name) && names.len() >= MAX_PHASES) {
+            return;
+        }
+        names.insert(name.into());
+        *current = name.into();
+        names.iter().for_each(|phase| {
+            self.gauge.record(u64::from(phase == name), &[KeyValue::new(names::PHASE, phase.clone())]);
+        });
+    }
+}
+
+fn service_name(env: Env<'_>) -> String {
+    env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).unwrap_or("inflight".into())
+}
+
+fn prometheus_reader(
+    registry: &prometheus::Registry,
+) -> Result<opentelemetry_prometheus::PrometheusExporter, impl std::error::Error + Send + Sync + 'static> {
+    opentelemetry_prometheus::exporter()
+        .with_registry(registry.clone())
+        .without_counter_suffixes()
+        .without_units()
+        .without_target_info()
+        .scope_info_enabled(false)
+        .build()
+}
+
+/// Where telemetry goes; nowhere unless the environment names an endpoint.
+struct Exporters {
+    metrics: Option<MetricExporter>,
+    spans: Option<SpanExporter>,
+}
+
+fn exporters(env: Env<'_>) -> anyhow::Result<Exporters> {
+    let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    let endpoint = |signal: &str, path: &str| -> anyhow::Result<Option<String>> {
+        let name = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
+        let general =
+            given("OTEL_EXPORTER_OTLP_ENDPOINT").map(|e| format!("{}{path}", e.trim_end_matches('/')));
+        let url = given(&name).or(general);
+        match url {
+            Some(url) if !url.starts_with("http://") => anyhow::bail!(
+                "the OTLP endpoint {url:?} cannot be used: expected http://host:port (TLS is not built in; \
+                 put a collector on this machine between)"
+            ),
+            url => Ok(url),
+        }
+    };
+    let off = |name: &str| given(name).is_some_and(|value| value.trim() == "none");
+    let mut exporters = Exporters { metrics: None, spans: None };
+    if let Some(url) = endpoint("METRICS", "/v1/metrics")?.filter(|_| !off("OTEL_METRICS_EXPORTER")) {
+        let builder = MetricExporter::builder().with_http().with_http_client(otlp::Client::new());
+        exporters.metrics = Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?);
+    }
+    if let Some(url) = endpoint("TRACES", "/v1/traces")?.filter(|_| !off("OTEL_TRACES_EXPORTER")) {
+        let builder = SpanExporter::builder().with_http().with_http_client(otlp::Client::new());
+        exporters.spans = Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?);
+    }
+    Ok(exporters)
+}
+
+const EXPORT_TIMEOUT: Duration = otlp::TIMEOUT;

@@ -1,0 +1,66 @@
+//! Every name that leaves this program as a metric or a label. A test holds dashboards, scripts and rules to this list.
+//!
+//! Units stand in the names, and the instruments' own unit stays empty: then the names arrive in Prometheus as they are
+//! here, whatever suffixes a collector is told to add.
+
+/// Requests that ended, by `endpoint` and `status`.
+pub const HTTP_REQUESTS: &str = "http_requests_total";
+/// How long requests were inside, by `endpoint` and `status`.
+pub const HTTP_REQUEST_DURATION: &str = "http_request_duration_ms";
+/// Requests inside now, by `endpoint`.
+pub const HTTP_INFLIGHT: &str = "http_inflight";
+/// Open connections.
+pub const HTTP_CONNECTIONS: &str = "http_connections";
+/// Connections that could not be accepted, by `error`.
+pub const HTTP_ACCEPT_ERRORS: &str = "http_accept_errors_total";
+/// How long Service A and B took, by `service`.
+pub const SERVICE_DURATION: &str = "service_duration_ms";
+/// Calls of Service A and B that failed, by `service`.
+pub const SERVICE_ERRORS: &str = "service_errors_total";
+/// Calls inside Service A and B now, by `service`: stays up when work is left running that nobody waits for.
+pub const SERVICE_INFLIGHT: &str = "service_inflight";
+/// How long calls of B waited for a permit, by `endpoint`.
+pub const SEMAPHORE_WAIT: &str = "serviceB_semaphore_wait_ms";
+
+/// tokio's worker threads.
+pub const TOKIO_WORKERS: &str = "tokio_workers";
+/// tokio's tasks: what goroutines are in Go.
+pub const TOKIO_ALIVE_TASKS: &str = "tokio_alive_tasks";
+/// Tasks in tokio's global queue, ready to run. Workers' own queues are not in it.
+pub const TOKIO_GLOBAL_QUEUE_DEPTH: &str = "tokio_global_queue_depth";
+/// The share of time that a worker was busy since the last look, by `worker`.
+pub const TOKIO_WORKER_BUSY_RATIO: &str = "tokio_worker_busy_ratio";
+/// The time that a worker was busy, by `worker`.
+pub const TOKIO_WORKER_BUSY_SECONDS: &str = "tokio_worker_busy_seconds_total";
+
+/// Memory in use, as the system sees it.
+pub const PROCESS_RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
+/// Address space in use.
+pub const PROCESS_VIRTUAL_MEMORY: &str = "process_virtual_memory_bytes";
+/// Processor time used, user and system.
+pub const PROCESS_CPU_SECONDS: &str = "process_cpu_seconds_total";
+/// Threads.
+pub const PROCESS_THREADS: &str = "process_threads";
+/// Open file descriptors.
+pub const PROCESS_OPEN_FDS: &str = "process_open_fds";
+/// Memory in use, as the program asked for it.
+pub const ALLOCATOR_ALLOCATED: &str = "allocator_allocated_bytes";
+
+/// 1 for the phase of a run that was heard of last, by `phase`.
+pub const LAB_PHASE: &str = "lab_phase_info";
+
+/// The label of an endpoint: its path.
+pub const ENDPOINT: &str = "endpoint";
+/// The label of an HTTP status.
+pub const STATUS: &str = "status";
+/// The label of a service: `A` or `B`.
+pub const SERVICE: &str = "service";
+/// The label of a worker thread.
+pub const WORKER: &str = "worker";
+/// The label of a kind of error.
+pub const ERROR: &str = "error";
+/// The label of a phase.
+pub const PHASE: &str = "phase";
+
+/// What stands for the endpoint of a request to no endpoint: one series, however many paths are tried.
+pub const UNMATCHED: &str = "unmatched";
