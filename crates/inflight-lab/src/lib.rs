@@ -9,6 +9,8 @@
 //! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
 //! * [`record`]: what became of it: one outcome, one latency from the intended start.
 //!
+//! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference.
+//!
 //! And of an experiment's: [`experiment`] reads the file and says all that is wrong with it, [`report`] shows the result.
 //!
 //! Everything is generic over [`inflight_strategies::rt::World`]. [`draws`] makes everything random about request i a pure
@@ -21,6 +23,7 @@ pub mod experiment;
 pub mod load;
 pub mod record;
 pub mod report;
+pub mod sim;
 pub mod stack;
 pub mod timers;
 pub mod workload;

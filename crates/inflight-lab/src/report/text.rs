@@ -112,7 +112,7 @@ const EFFECT: [Column; 8] = [
     ("p95 ms", 8, |a| latency(a, |l| l.p95_ns)),
     ("p99 ms", 8, |a| latency(a, |l| l.p99_ns)),
     ("failed", 8, |a| percent(a.share(Ending::Failed))),
-    ("late", 7, |a| percent(a.share(Ending::TimedOut))),
+    ("timeout", 9, |a| percent(a.share(Ending::TimedOut))),
     ("shed", 6, |a| percent(a.share(Ending::Rejected))),
 ];
 
