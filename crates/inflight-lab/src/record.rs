@@ -260,6 +260,8 @@ impl Record {
     /// Closes the books at `now`: whatever has not ended is unfinished.
     fn close(&mut self, now: Instant) {
         self.in_flight.advance(now, self.from, self.to);
+        // A run that was interrupted has counted until now.
+        self.to = self.to.min(now).max(self.from);
         let ended: u64 = self.endings.values().sum();
         if self.offered > ended {
             self.endings.insert(Ending::Unfinished, self.offered - ended);

@@ -26,52 +26,94 @@ pub struct Diagnostics {
     pub list: Vec<Diagnostic>,
 }
 
-impl Diagnostics {
-    /// Line and column, from 1, of a byte; columns count characters.
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..floor(&self.text, at)];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-    }
-}
-
-/// The nearest boundary of characters at or before `at`.
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
-}
+/// No more problems than this are shown; the rest is counted.
+const MAX_PROBLEMS: usize = 20;
+/// No more characters than this are shown of a line or a message.
+const MAX_SHOWN: usize = 160;
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for diagnostic in &self.list {
-            self.fmt_one(diagnostic, f)?;
+        let lines = Lines::of(&self.text);
+        for diagnostic in self.list.iter().take(MAX_PROBLEMS) {
+            self.fmt_one(&lines, diagnostic, f)?;
             writeln!(f)?;
         }
         let n = self.list.len();
+        if n > MAX_PROBLEMS {
+            writeln!(f, "… and {} more", n - MAX_PROBLEMS)?;
+        }
         write!(f, "{}: {n} problem{}", self.file, if n == 1 { "" } else { "s" })
     }
 }
 
-/// No more than this many characters of a line are shown.
-const MAX_SHOWN: usize = 160;
-
 impl Diagnostics {
-    fn fmt_one(&self, diagnostic: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, column) = self.place(diagnostic.span.start);
-        let source = self.text.lines().nth(line - 1).unwrap_or("");
-        let shown: String =
-            source.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SHOWN).collect();
-        let start = floor(&self.text, diagnostic.span.start);
-        let end = floor(&self.text, diagnostic.span.end).max(start);
-        let marked = self.text[start..end].lines().next().unwrap_or("").chars().count();
-        let carets = "^".repeat(marked.clamp(1, MAX_SHOWN.saturating_sub(column).max(1)));
+    fn fmt_one(&self, lines: &Lines<'_>, diagnostic: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { line, column, source } = lines.place(diagnostic.span.start);
+        let end = lines.floor(diagnostic.span.end).max(lines.floor(diagnostic.span.start));
+        let marked = &self.text[lines.floor(diagnostic.span.start)..end];
+        let marked = marked.lines().next().unwrap_or("").chars().count().max(1);
+        // A long line is shown from a little before the place.
+        let skipped = if column > MAX_SHOWN / 2 { column - MAX_SHOWN / 4 } else { 0 };
+        let shown: String = source.chars().skip(skipped).take(MAX_SHOWN).map(blank_control).collect();
+        let ellipsis = if skipped > 0 { "…" } else { "" };
+        let indent = " ".repeat(column - 1 - skipped + ellipsis.chars().count());
+        let carets = "^".repeat(marked.min(MAX_SHOWN - (column - 1 - skipped).min(MAX_SHOWN - 1)));
         let gutter = " ".repeat(line.to_string().len());
-        writeln!(f, "error: {}", diagnostic.message)?;
+        writeln!(f, "error: {}", clean(&diagnostic.message))?;
         writeln!(f, "{gutter}--> {}:{line}:{column}", self.file)?;
         writeln!(f, "{gutter} |")?;
-        writeln!(f, "{line} | {shown}")?;
-        let indent = " ".repeat((column - 1).min(MAX_SHOWN));
-        writeln!(f, "{gutter} | {}", format!("{indent}{carets} {}", diagnostic.label).trim_end())?;
-        diagnostic.notes.iter().try_for_each(|note| writeln!(f, "{gutter} = {note}"))
+        writeln!(f, "{}", format!("{line} | {ellipsis}{shown}").trim_end())?;
+        writeln!(f, "{}", format!("{gutter} | {indent}{carets} {}", clean(&diagnostic.label)).trim_end())?;
+        diagnostic.notes.iter().try_for_each(|note| writeln!(f, "{gutter} = {}", clean(note)))
+    }
+}
+
+fn blank_control(c: char) -> char {
+    if c.is_control() { ' ' } else { c }
+}
+
+/// What came from the file cannot move the cursor, nor fill the screen.
+fn clean(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(2 * MAX_SHOWN) {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    if text.chars().nth(2 * MAX_SHOWN).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// Where the lines of a text begin.
+struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+/// A place in a text: line and column from 1, in characters, and the line itself.
+struct Place<'t> {
+    line: usize,
+    column: usize,
+    source: &'t str,
+}
+
+impl<'t> Lines<'t> {
+    fn of(text: &'t str) -> Lines<'t> {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Lines { text, starts }
+    }
+
+    /// The nearest boundary of characters at or before `at`.
+    fn floor(&self, at: usize) -> usize {
+        (0..=at.min(self.text.len())).rev().find(|&i| self.text.is_char_boundary(i)).unwrap_or(0)
+    }
+
+    fn place(&self, at: usize) -> Place<'t> {
+        let at = self.floor(at);
+        let line = self.starts.partition_point(|start| *start <= at);
+        let start = self.starts[line - 1];
+        let source = self.text[start..].lines().next().unwrap_or("");
+        Place { line, column: self.text[start..at].chars().count() + 1, source }
     }
 }
 

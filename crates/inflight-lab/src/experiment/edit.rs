@@ -25,6 +25,19 @@ pub fn set_in_layer(text: &str, endpoint: &str, layer: &str, key: &str, value: &
     (text, spans.len())
 }
 
+/// Sets `key` of the file itself to `value`, in its place or as a new first line.
+pub fn set_in_root(text: &str, key: &str, value: &str) -> String {
+    let (document, _) = DeTable::parse_recoverable(text);
+    match document.get_ref().get(key) {
+        Some(found) => {
+            let mut text = text.to_string();
+            text.replace_range(found.span(), value);
+            text
+        }
+        None => format!("{key} = {value}\n{text}"),
+    }
+}
+
 /// Where `key` of each `layer` in a stack stands.
 fn places(stack: &DeValue<'_>, layer: &str, key: &str) -> Vec<std::ops::Range<usize>> {
     let layers = stack.as_array().into_iter().flatten();

@@ -11,7 +11,7 @@ mod reader;
 mod spec;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
-pub use edit::set_in_layer;
+pub use edit::{set_in_layer, set_in_root};
 pub use outcome::{
     ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, SCHEMA, Validity,
 };

@@ -170,6 +170,10 @@ impl ArmOutcome {
         if self.offered == 0 {
             problems.push(format!("{}: nothing was offered in the counted time", self.name));
         }
+        let answered: u64 = self.endings.iter().filter(|(e, _)| e.is_answer()).map(|(_, n)| n).sum();
+        if self.offered > 0 && answered == 0 {
+            problems.push(format!("{}: not one of {} requests was answered", self.name, self.offered));
+        }
         let sum: u64 = self.endings.values().sum();
         if sum != self.offered {
             problems.push(format!("{}: offered {} but the outcomes sum to {sum}", self.name, self.offered));

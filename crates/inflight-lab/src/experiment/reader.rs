@@ -63,12 +63,22 @@ impl<'p, 'i> Table<'p, 'i> {
 
     /// The value of `key`; a problem if it is missing.
     pub(super) fn required(&mut self, key: &'static str) -> Option<Value<'p, 'i>> {
+        self.required_as(key, &format!("`{key} = …`"))
+    }
+
+    /// The same, with what to add in the file's own notation.
+    pub(super) fn required_as(&mut self, key: &'static str, notation: &str) -> Option<Value<'p, 'i>> {
         let value = self.optional(key);
         if value.is_none() {
             let message = format!("{} lacks `{key}`", self.name);
-            self.problems.note(self.span.clone(), message, format!("add `{key} = …`"), vec![]);
+            self.problems.note(self.span.clone(), message, format!("add {notation}"), vec![]);
         }
         value
+    }
+
+    /// Whether `key` is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// Notes the keys that nobody asked for.
@@ -85,7 +95,7 @@ impl<'p, 'i> Table<'p, 'i> {
             let keys = format!("keys of {}: {}", self.name, self.known.join(", "));
             self.problems.note(
                 key.span(),
-                format!("unknown key `{word}` in {}", self.name),
+                format!("unknown key `{}` in {}", clip(word), self.name),
                 label,
                 vec![keys],
             );
@@ -104,6 +114,7 @@ impl<'p, 'i> Value<'p, 'i> {
             DeValue::String(text) => format!("{:?}", clip(text)),
             DeValue::Integer(n) => clip(n.as_str()).to_string(),
             DeValue::Float(x) => clip(x.as_str()).to_string(),
+            DeValue::Array(_) => "a list".into(),
             other => format!("a {}", other.type_str()),
         };
         let message = format!("`{}` cannot be {found}", self.name);
@@ -183,16 +194,25 @@ impl<'p, 'i> Value<'p, 'i> {
         n
     }
 
-    /// A number without a unit in a range, above its lower end.
-    pub(super) fn number(&self, above: f64, most: f64) -> Option<f64> {
+    /// A number without a unit, above zero.
+    pub(super) fn positive_number(&self, most: f64) -> Option<f64> {
+        self.number(|x| x > 0.0 && x <= most, &format!("a number above 0 and at most {most}"))
+    }
+
+    /// A number without a unit from 0 to 1.
+    pub(super) fn fraction(&self) -> Option<f64> {
+        self.number(|x| (0.0..=1.0).contains(&x), "a number from 0 to 1")
+    }
+
+    fn number(&self, is_good: impl Fn(f64) -> bool, expected: &str) -> Option<f64> {
         let value = match self.node.get_ref() {
             DeValue::Integer(n) => n.as_str().replace('_', "").parse::<f64>().ok(),
             DeValue::Float(x) => x.as_str().replace('_', "").parse().ok(),
             _ => None,
         };
-        let value = value.filter(|x| *x > above && *x <= most);
+        let value = value.filter(|x| is_good(*x));
         if value.is_none() {
-            self.wrong(&format!("a number above {above} and at most {most}"));
+            self.wrong(expected);
         }
         value
     }
@@ -223,31 +243,44 @@ impl<'p, 'i> Value<'p, 'i> {
         Some(Table::new(self.problems, name, self.span(), entries))
     }
 
-    /// One of several kinds, externally tagged: a word alone (`"none"`), or `{ kind = … }` with exactly one key. Returns
-    /// the kind and what it is set to (the value itself for a word alone).
-    pub(super) fn tagged(&self, kinds: &[&'static str]) -> Option<(&'static str, Value<'p, 'i>)> {
-        let (word, span, node) = match self.node.get_ref() {
-            DeValue::String(word) => (word.as_ref(), self.span(), self.node),
-            DeValue::Table(table) if table.len() == 1 => {
-                let (key, node) = table.iter().next()?;
-                (key.get_ref().as_ref(), key.span(), node)
-            }
-            _ => {
-                self.wrong(&format!("exactly one of {{ {} }}", alternatives(kinds)));
-                return None;
-            }
-        };
-        let Some(kind) = kinds.iter().find(|kind| **kind == word) else {
-            let label = match did_you_mean(word, kinds) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("expected one of {}", kinds.join(", ")),
-            };
-            let message = format!("`{}` knows no `{}`", self.name, clip(word));
-            self.problems.note(span, message, label, vec![format!("there is: {}", kinds.join(", "))]);
+    /// One of several words.
+    pub(super) fn word(&self, words: &[&'static str]) -> Option<&'static str> {
+        let Some(word) = self.node.get_ref().as_str() else {
+            self.wrong(&format!("one of {}", quoted(words)));
             return None;
         };
-        Some((kind, Value { problems: self.problems, name: (*kind).into(), node }))
+        self.known(word, self.span(), words)
     }
+
+    /// One of several kinds, externally tagged: `{ kind = … }` with exactly one key. Returns the kind and its value.
+    pub(super) fn tagged(&self, kinds: &[&'static str]) -> Option<(&'static str, Value<'p, 'i>)> {
+        let entry =
+            self.node.get_ref().as_table().filter(|table| table.len() == 1).and_then(|t| t.iter().next());
+        let Some((key, node)) = entry else {
+            self.wrong(&format!("exactly one of {{ {} }}", alternatives(kinds)));
+            return None;
+        };
+        let kind = self.known(key.get_ref(), key.span(), kinds)?;
+        Some((kind, Value { problems: self.problems, name: kind.into(), node }))
+    }
+
+    /// The one of `known` that `word` is; a problem, with a guess, if it is none.
+    fn known(&self, word: &str, span: Range<usize>, known: &[&'static str]) -> Option<&'static str> {
+        let found = known.iter().find(|k| **k == word).copied();
+        if found.is_none() {
+            let label = match did_you_mean(word, known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "not known here".into(),
+            };
+            let message = format!("`{}` knows no `{}`", self.name, clip(word));
+            self.problems.note(span, message, label, vec![format!("there is: {}", known.join(", "))]);
+        }
+        found
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn alternatives(kinds: &[&str]) -> String {

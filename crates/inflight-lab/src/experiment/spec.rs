@@ -11,7 +11,7 @@ use crate::{
 };
 use inflight_strategies::{
     limit, timeout,
-    units::{self, Ratio},
+    units::{self, Ratio, format_duration},
 };
 use std::{collections::BTreeSet, time::Duration};
 use toml::de::DeTable;
@@ -64,7 +64,8 @@ impl Document {
             if errors.is_empty() {
                 let name = "the file";
                 let reader = SpecReader { read_file };
-                document = reader.document(Table::new(&problems, name, 0..0, root.get_ref()));
+                document =
+                    reader.document(Table::new(&problems, name, text.len()..text.len(), root.get_ref()));
             }
         }
         let list = problems.into_list();
@@ -86,7 +87,7 @@ pub const fn layer_kinds() -> &'static [&'static str] {
 }
 
 const LATENCIES: &[&str] = &["constant", "uniform", "exponential", "lognormal", "pareto", "empirical"];
-const CONTENTIONS: &[&str] = &["none", "pool", "mutex", "sharing", "memory", "usl"];
+const CONTENTIONS: &[&str] = &["pool", "mutex", "sharing", "memory", "usl"];
 
 struct SpecReader<'f> {
     read_file: ReadFile<'f>,
@@ -97,11 +98,17 @@ impl SpecReader<'_> {
         let question = root.optional("question").map(|v| v.string().map(str::to_string));
         let source = root.optional("source").map(|v| v.string().map(str::to_string));
         let seed = root.optional("seed").map_or(Some(1), |v| v.seed());
-        let time_scale = root.optional("time-scale").map_or(Some(1.0), |v| v.number(0.0, 1.0));
-        let workload = root.optional("workload").map(|v| self.workload(&v, time_scale.unwrap_or(1.0)));
+        let time_scale = root.optional("time-scale").map_or(Some(1.0), |v| v.positive_number(1.0));
+        let is_experiment = root.has("arm") || root.has("workload");
+        let workload = is_experiment.then(|| {
+            let value =
+                root.required_as("workload", "a table `[workload]`: arms are measured under a load")?;
+            self.workload(&value, time_scale.unwrap_or(1.0))
+        });
         let services = root.optional("service").map(|v| self.services(&v));
-        let list = if workload.is_some() { "arm" } else { "endpoint" };
-        let endpoints = root.required(list).and_then(|v| self.endpoints(&v, list));
+        let list = if is_experiment { "arm" } else { "endpoint" };
+        let endpoints =
+            root.required_as(list, &format!("a table `[[{list}]]`")).and_then(|v| self.endpoints(&v, list));
         root.finish();
         let (service_a, service_b) = services.unwrap_or_else(|| Some(default_services()))?;
         let document = Document {
@@ -181,21 +188,22 @@ impl SpecReader<'_> {
             "constant" => Latency::Constant(inner.duration()?),
             "uniform" => {
                 let [low, high] = inner.pair()?;
-                let (low, high) = (low.duration(), high.duration());
-                Latency::Uniform(low?, ordered(&inner, low?, high?)?)
+                let (from, to) = (low.duration(), high.duration());
+                Latency::Uniform(from?, at_least(&high, "the first value", from?, to?)?)
             }
             "exponential" => Latency::Exponential(inner.positive_duration()?),
             "lognormal" => {
                 let mut table = inner.table("`lognormal`")?;
                 let median = table.required("median").and_then(|v| v.positive_duration());
-                let p99 = table.required("p99").and_then(|v| v.positive_duration());
+                let p99_value = table.required("p99");
+                let p99 = p99_value.as_ref().and_then(Value::positive_duration);
                 table.finish();
-                Latency::Lognormal { median: median?, p99: ordered(&inner, median?, p99?)? }
+                Latency::Lognormal { median: median?, p99: at_least(&p99_value?, "`median`", median?, p99?)? }
             }
             "pareto" => {
                 let mut table = inner.table("`pareto`")?;
                 let min = table.required("min").and_then(|v| v.positive_duration());
-                let shape = table.required("shape").and_then(|v| v.number(0.0, 100.0));
+                let shape = table.required("shape").and_then(|v| v.positive_number(100.0));
                 table.finish();
                 Latency::Pareto { min: min?, shape: shape? }
             }
@@ -211,6 +219,14 @@ impl SpecReader<'_> {
         table.finish();
         let file = file?;
         let name = file.string()?;
+        // A run is saved with the files that it needs: they must have a place beside it.
+        if name.starts_with(['/', '\\'])
+            || name.contains(':')
+            || name.split(['/', '\\']).any(|part| part == "..")
+        {
+            file.wrong("the name of a file beside this one or below it");
+            return None;
+        }
         let parsed = (self.read_file)(name).and_then(|text| quantiles(&text));
         parsed
             .map_err(|why| file.problem(format!("cannot use {name:?}: {why}"), "the file of quantiles"))
@@ -235,7 +251,7 @@ impl SpecReader<'_> {
     ) -> Option<EndpointSpec> {
         let mut table = value.table(format!("[[{kind}]]"))?;
         let name = table.required("name").and_then(|v| endpoint_name(&v, names));
-        let calls = table.required("calls").and_then(|v| match v.tagged(&["sequential", "parallel"])?.0 {
+        let calls = table.required("calls").and_then(|v| match v.word(&["sequential", "parallel"])? {
             "sequential" => Some(Calls::Sequential),
             _ => Some(Calls::Parallel),
         });
@@ -299,9 +315,14 @@ fn transpose<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn ordered(value: &Value<'_, '_>, low: Duration, high: Duration) -> Option<Duration> {
+/// `high`, if it is not less than `low`.
+fn at_least(value: &Value<'_, '_>, what: &str, low: Duration, high: Duration) -> Option<Duration> {
     if high < low {
-        value.wrong("the larger value second");
+        let (low, high) = (format_duration(low), format_duration(high));
+        value.problem(
+            format!("`{}`: {high} is less than {what}, {low}", value.name),
+            format!("at least {low}"),
+        );
         return None;
     }
     Some(high)
@@ -350,10 +371,10 @@ fn stragglers(value: &Value<'_, '_>) -> Option<Stragglers> {
 }
 
 fn contention(value: &Value<'_, '_>) -> Option<ContentionSpec> {
-    let (kind, inner) = value.tagged(CONTENTIONS)?;
-    if kind == "none" {
-        return Some(ContentionSpec::None);
+    if value.is_string() {
+        return value.word(&["none"]).map(|_| ContentionSpec::None);
     }
+    let (kind, inner) = value.tagged(CONTENTIONS)?;
     let mut table = inner.table(format!("`{kind}`"))?;
     let spec = match kind {
         "pool" => table
@@ -378,12 +399,12 @@ fn slowdown(kind: &str, table: &mut Table<'_, '_>) -> Option<Slowdown> {
         }
         "memory" => {
             let knee = table.required("knee").and_then(|v| v.count(1..=1_000_000));
-            let slope = table.required("slope").and_then(|v| v.number(0.0, 1000.0));
+            let slope = table.required("slope").and_then(|v| v.positive_number(1000.0));
             Some(Slowdown::Memory { knee: knee?, slope: slope? })
         }
         _ => {
-            let sigma = table.required("sigma").and_then(|v| v.number(-f64::MIN_POSITIVE, 1.0));
-            let kappa = table.required("kappa").and_then(|v| v.number(-f64::MIN_POSITIVE, 1.0));
+            let sigma = table.required("sigma").and_then(|v| v.fraction());
+            let kappa = table.required("kappa").and_then(|v| v.fraction());
             Some(Slowdown::Usl { sigma: sigma?, kappa: kappa? })
         }
     }
@@ -399,14 +420,14 @@ fn limit_layer(table: &mut Table<'_, '_>) -> Option<limit::Config> {
 
 fn queue(value: &Value<'_, '_>) -> Option<limit::Queue> {
     if value.is_string() {
-        return value.tagged(&["unbounded"]).map(|_| limit::Queue::Unbounded);
+        return value.word(&["unbounded"]).map(|_| limit::Queue::Unbounded);
     }
     value.count(0..=limit::MAX_PERMITS).map(limit::Queue::Bounded)
 }
 
 fn timeout_layer(table: &mut Table<'_, '_>) -> Option<timeout::Config> {
     let after = table.required("after").and_then(|v| v.positive_duration());
-    let late = table.optional("late").map_or(Some("cancel"), |v| Some(v.tagged(&["cancel", "detach"])?.0));
+    let late = table.optional("late").map_or(Some("cancel"), |v| v.word(&["cancel", "detach"]));
     let late = if late? == "detach" { timeout::Late::Detach } else { timeout::Late::Cancel };
     Some(timeout::Config { after: after?, late })
 }

@@ -4,7 +4,8 @@ use crate::{
     experiment::{ArmOutcome, Latencies, RunOutcome},
     record::{Ending, Tick},
 };
-use std::fmt::Write;
+use inflight_strategies::units::format_duration;
+use std::{fmt::Write, time::Duration};
 
 /// How a piece of text is meant; colour never carries the meaning alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ fn mark(name: &str) -> (String, Colour) {
         return ((*code).into(), *colour);
     }
     let mut letters = name.chars().filter(char::is_ascii_alphanumeric);
-    let first = letters.next().map_or('?', |c| c.to_ascii_uppercase());
+    let first = letters.next().map_or('/', |c| c.to_ascii_uppercase());
     (format!("{first}{}", letters.next().unwrap_or(' ')), Colour(0x87, 0x94, 0xa3))
 }
 
@@ -159,8 +160,8 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     if let Some(question) = &run.question {
         heading(&mut out, ink, question, "");
     }
-    let seconds = run.counted_ns as f64 / 1e9;
-    let _ = writeln!(out, "{}, {seconds:.0} s counted per arm, seed {}", run.workload, run.seed);
+    let counted = format_duration(Duration::from_nanos(run.counted_ns));
+    let _ = writeln!(out, "{}; {counted} counted per arm; seed {}", run.workload, run.seed);
     if run.time_scale != 1.0 {
         let _ = writeln!(
             out,

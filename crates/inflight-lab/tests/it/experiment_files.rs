@@ -65,14 +65,17 @@ fn all_problems_are_said_at_once_with_their_place() {
 
 #[test]
 fn what_is_not_toml_is_said_with_its_place() {
-    check("[service.b\nlatency = 1\n", expect![[r#"
+    check(
+        "[service.b\nlatency = 1\n",
+        expect![[r#"
         error: not TOML: unclosed table, expected `]`
          --> x.toml:1:11
           |
         1 | [service.b
           |           ^
 
-        x.toml: 1 problem"#]]);
+        x.toml: 1 problem"#]],
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::BadInput;
 use inflight_lab::experiment::{Document, MAX_FILE};
-use std::{fs, io::Read as _, path::Path};
+use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
 /// Name and text of every built-in experiment.
 pub(super) const EXPERIMENTS: [(&str, &str); 2] = [
@@ -16,17 +16,24 @@ pub(super) struct Source {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) document: Document,
+    /// Name and text of the files that it refers to.
+    pub(super) files: Vec<(String, String)>,
 }
 
 impl Source {
     /// Reads `text`, called `file` in messages; what it refers to is looked for beside it.
     pub(super) fn read(text: String, file: &str) -> anyhow::Result<Source> {
         let beside = Path::new(file).parent().unwrap_or(Path::new("")).to_path_buf();
-        let read_file = |name: &str| read(&beside.join(name)).map_err(|e| e.to_string());
+        let files = RefCell::new(Vec::new());
+        let read_file = |name: &str| {
+            let text = read(&beside.join(name)).map_err(|e| e.to_string())?;
+            files.borrow_mut().push((name.to_string(), text.clone()));
+            Ok(text)
+        };
         let name =
             Path::new(file).file_stem().map_or(file.into(), |stem| stem.to_string_lossy().into_owned());
         match Document::read(&text, file, &read_file) {
-            Ok(document) => Ok(Source { name, text, document }),
+            Ok(document) => Ok(Source { name, text, document, files: files.into_inner() }),
             Err(diagnostics) => Err(BadInput(diagnostics.to_string()).into()),
         }
     }

@@ -71,6 +71,12 @@ async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketA
     if uri.scheme_str() != Some("http") {
         return Err(bad("only http:// can be driven").into());
     }
+    let authority = uri.authority().map_or("", |a| a.as_str());
+    if uri.port().is_none()
+        && authority.trim_end_matches(']').rsplit(']').next().is_some_and(|a| a.contains(':'))
+    {
+        return Err(bad("expected a port from 1 to 65535").into());
+    }
     let (name, port) = (host.trim_matches(['[', ']']).to_string(), uri.port_u16().unwrap_or(80));
     let mut found =
         tokio::net::lookup_host((name, port)).await.map_err(|e| bad(&format!("no such host: {e}")))?;
@@ -95,31 +101,22 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
     let start = world.now() + LEAD;
     let driver =
         OpenLoop { world: world.clone(), workload, seed: flags.seed, start, patience: flags.patience };
-    let running: Vec<_> = arms
-        .into_iter()
-        .map(|(name, target)| {
-            let (driver, recorder) = (driver.clone(), driver.recorder());
-            let run = {
-                let recorder = recorder.clone();
-                tokio::spawn(async move { driver.run(&target, &recorder).await })
-            };
-            (name, recorder, run)
-        })
-        .collect();
-    let recorders: Vec<_> = running.iter().map(|(_, recorder, _)| recorder.clone()).collect();
-    let progress = tokio::spawn(progress(world.clone(), recorders, driver));
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    let (mut records, mut complete) = (Vec::new(), true);
-    for (name, recorder, run) in running {
-        let record = match race(run, interrupt.as_mut()).await {
-            First::Left(record) => record?,
-            First::Right(_) => {
-                complete = false;
-                recorder.close(world.now())
-            }
-        };
-        records.push((name, record));
+    let (mut runs, mut recorders) = (Vec::new(), Vec::new());
+    for (name, target) in arms {
+        let (driver, recorder) = (driver.clone(), driver.recorder());
+        recorders.push((name, recorder.clone()));
+        runs.push(tokio::spawn(async move { driver.run(&target, &recorder).await }));
     }
+    let shown = recorders.iter().map(|(_, recorder)| recorder.clone()).collect();
+    let progress = tokio::spawn(progress(world.clone(), shown, driver));
+    let all = async {
+        for run in runs {
+            run.await.expect("the driver does not panic");
+        }
+    };
+    let complete = matches!(race(all, tokio::signal::ctrl_c()).await, First::Left(()));
+    let records: Vec<_> =
+        recorders.into_iter().map(|(name, recorder)| (name, recorder.close(world.now()))).collect();
     progress.abort();
     StatusLine::new().clear();
     Ok((outcome(flags, workload, &records, complete), complete))
@@ -155,7 +152,7 @@ fn outcome(
         seed: flags.seed,
         time_scale: 1.0,
         workload: in_words(&workload),
-        counted_ns: (workload.duration - workload.warmup).as_nanos() as u64,
+        counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
         complete,
         validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
         arms,

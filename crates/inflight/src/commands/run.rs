@@ -12,7 +12,7 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{ArmOutcome, Document, RunOutcome, SCHEMA, Validity},
+    experiment::{ArmOutcome, Document, RunOutcome, SCHEMA, Validity, set_in_root},
     load::OpenLoop,
     record::{Record, Recorder},
     report,
@@ -61,21 +61,15 @@ fn experiment(name: &str, flags: &cli::Run) -> anyhow::Result<Source> {
         return Err(BadInput(what).into());
     }
     if flags.seed.is_some() {
-        source.text = with_seed(&source.text, source.document.seed);
+        source.text = set_in_root(&source.text, "seed", &source.document.seed.to_string());
     }
     Ok(source)
-}
-
-/// The text with `seed = …` as its first line instead of any that it has: what is saved repeats the run.
-fn with_seed(text: &str, seed: u64) -> String {
-    let is_seed = |line: &str| line.split_once('=').is_some_and(|(key, _)| key.trim() == "seed");
-    let rest: Vec<&str> = text.lines().filter(|line| !is_seed(line)).collect();
-    format!("seed = {seed}\n{}\n", rest.join("\n"))
 }
 
 async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
     let dir = RunDir::create(&flags.runs.dir)?;
     dir.write("experiment.toml", source.text.as_bytes())?;
+    source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
     let document = &source.document;
     let workload = document.workload.expect("only experiments get here");
     let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
@@ -217,6 +211,9 @@ fn show(dir: &RunDir, outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<
     say("");
     let path = dir.path.display();
     print(&report::result(outcome, width(), &*ink()));
-    print(&format!("\nData   {path}/run.json, latency.hlog\nRerun  inflight run {path}/experiment.toml\n"));
+    let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
+    print(&format!(
+        "\nData   {path}/run.json, latency.hlog\nRerun  inflight run {path}/experiment.toml{only}\n"
+    ));
     Ok(())
 }

@@ -39,8 +39,9 @@ impl RunDir {
 
     /// Writes a file whole or not at all: an interrupted run leaves no half of it.
     pub(super) fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
-        let (path, part) = (self.path.join(name), self.path.join(format!(".{name}.part")));
+        let (path, part) = (self.path.join(name), self.path.join(format!("{name}.part")));
         let write = || {
+            fs::create_dir_all(path.parent().unwrap_or(&self.path))?;
             let mut file = fs::File::create(&part)?;
             file.write_all(content)?;
             file.sync_all()?;
