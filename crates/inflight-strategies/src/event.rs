@@ -20,8 +20,6 @@ pub enum Event {
         /// How long it was inside.
         took: Duration,
     },
-    /// The call joined a queue.
-    Queued,
     /// The strategy let the call through.
     Admitted {
         /// How long it had waited for that.

@@ -7,7 +7,6 @@ use inflight_lab::timers::{Key, Timers};
 use inflight_strategies::rt::{Clock, Executor, Instant, Task, TaskLost};
 use std::{
     future::Future,
-    num::NonZeroU64,
     pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -115,8 +114,7 @@ impl Timer {
         std::thread::Builder::new()
             .name("timer".into())
             .spawn(move || {
-                // Not on every system, and not needed to be right: only to be exact.
-                let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+                wake_exactly();
                 while let Some(timer) = weak.upgrade() {
                     timer.fire_and_wait();
                 }
@@ -161,6 +159,17 @@ impl Timer {
         key
     }
 }
+
+/// Asks the system to wake this thread within a nanosecond of its deadlines, not within the usual 50 µs.
+#[cfg(target_os = "linux")]
+fn wake_exactly() {
+    // If it is refused, the timer is less exact and still right.
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
+/// Other systems have no such setting.
+#[cfg(not(target_os = "linux"))]
+fn wake_exactly() {}
 
 /// A wait for a deadline.
 #[derive(Debug)]

@@ -1,0 +1,136 @@
+//! The concurrency limit.
+
+use crate::script::{check, ms};
+use expect_test::expect;
+use inflight_strategies::{
+    limit::{Config, LimitLayer, Queue},
+    service::Layer as _,
+};
+
+#[test]
+fn the_longest_waiter_gets_the_permit() {
+    let config = Config { permits: 2, queue: Queue::Unbounded, max_wait: None };
+    check(
+        move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
+        "a@0/10 b@0/4 c@1/5 d@2/5",
+        expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              0 ms  b Admitted { waited: 0ns }
+              4 ms  b worked
+              4 ms  b ← ok
+              4 ms  c Admitted { waited: 3ms }
+              9 ms  c worked
+              9 ms  c ← ok
+              9 ms  d Admitted { waited: 7ms }
+             10 ms  a worked
+             10 ms  a ← ok
+             14 ms  d worked
+             14 ms  d ← ok
+        "#]],
+    );
+}
+
+#[test]
+fn a_full_line_rejects_and_a_limit_without_a_line_says_so() {
+    for (queue, expected) in [
+        (
+            1,
+            expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              2 ms  c Rejected(QueueFull)
+              2 ms  c ← rejected by limit: queue full
+             10 ms  a worked
+             10 ms  a ← ok
+             10 ms  b Admitted { waited: 9ms }
+             20 ms  b worked
+             20 ms  b ← ok
+        "#]],
+        ),
+        (
+            0,
+            expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              1 ms  b Rejected(LimitReached)
+              1 ms  b ← rejected by limit: limit reached
+              2 ms  c Rejected(LimitReached)
+              2 ms  c ← rejected by limit: limit reached
+             10 ms  a worked
+             10 ms  a ← ok
+        "#]],
+        ),
+    ] {
+        let config = Config { permits: 1, queue: Queue::Bounded(queue), max_wait: None };
+        check(
+            move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
+            "a@0/10 b@1/10 c@2/10",
+            expected,
+        );
+    }
+}
+
+#[test]
+fn a_wait_has_an_end() {
+    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: Some(ms(3)) };
+    check(
+        move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
+        "a@0/10 b@1/10 c@8/10",
+        expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              4 ms  b Rejected(WaitedTooLong)
+              4 ms  b ← rejected by limit: waited too long
+             10 ms  a worked
+             10 ms  a ← ok
+             10 ms  c Admitted { waited: 2ms }
+             20 ms  c worked
+             20 ms  c ← ok
+        "#]],
+    );
+}
+
+#[test]
+fn a_waiter_who_leaves_is_passed_over() {
+    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    check(
+        move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
+        "a@0/10 b@1/10~3 c@2/10",
+        expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              4 ms  b Withdrawn { waited: 3ms }
+              4 ms  b went away
+             10 ms  a worked
+             10 ms  a ← ok
+             10 ms  c Admitted { waited: 8ms }
+             20 ms  c worked
+             20 ms  c ← ok
+        "#]],
+    );
+}
+
+#[test]
+fn a_permit_comes_back_from_a_failure_and_from_a_caller_who_leaves() {
+    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    check(
+        move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
+        "a@0/5! b@1/10~7 c@2/1",
+        expect![[r#"
+              0 ms  a Admitted { waited: 0ns }
+              5 ms  a worked
+              5 ms  a ← broken
+              5 ms  b Admitted { waited: 4ms }
+              8 ms  b went away
+              8 ms  c Admitted { waited: 6ms }
+              9 ms  c worked
+              9 ms  c ← ok
+        "#]],
+    );
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let good = Config { permits: 1, queue: Queue::Unbounded, max_wait: None };
+    assert!(good.validate().is_ok());
+    assert!(Config { permits: 0, ..good }.validate().is_err());
+    assert!(Config { permits: 1_000_001, ..good }.validate().is_err());
+    assert!(Config { max_wait: Some(ms(0)), ..good }.validate().is_err());
+    assert!(Config { max_wait: Some(ms(3_600_001)), ..good }.validate().is_err());
+}

@@ -1,0 +1,5 @@
+//! Strategies through their public API: a script of calls in, a timeline of decisions out, in virtual time.
+
+mod limit;
+mod script;
+mod timeout;

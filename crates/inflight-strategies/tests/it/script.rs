@@ -1,0 +1,132 @@
+//! Runs a script of calls against a stack in virtual time and writes down what happened.
+//!
+//! A script is a list of `name@arrival/work`, in milliseconds, with `!` for work that fails and `~ms` for a caller who goes
+//! away: `"a@0/10 b@0/10! c@1/10~3"`.
+
+use expect_test::Expect;
+use inflight_lab::sim;
+use inflight_strategies::{
+    event::{Event, Observer, Watch},
+    rt::{Clock as _, Executor as _, First, Instant, race},
+    service::{Failure, Service},
+};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
+
+/// A call in a script.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    name: String,
+    arrives: Instant,
+    work: u64,
+    fails: bool,
+    patience: Option<u64>,
+}
+
+/// Writes down events, in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timeline(Arc<Mutex<String>>);
+
+impl Timeline {
+    fn line(&self, at: Instant, name: &str, what: &str) {
+        let ms = at.as_nanos() as f64 / 1e6;
+        writeln!(self.0.lock().expect("no panic under the lock"), "{ms:>3} ms  {name} {what}")
+            .expect("a string");
+    }
+}
+
+impl Observer<Call> for Timeline {
+    type Watch<'a> = Lines<'a>;
+    fn observe<'a>(&'a self, call: &Call) -> Lines<'a> {
+        Lines { timeline: self, name: call.name.clone() }
+    }
+}
+
+/// The events of one call.
+pub(crate) struct Lines<'a> {
+    timeline: &'a Timeline,
+    name: String,
+}
+
+impl Watch for Lines<'_> {
+    fn on_event(&mut self, at: Instant, event: Event) {
+        self.timeline.line(at, &self.name, &format!("{event:?}"));
+    }
+}
+
+/// What is behind the strategies: works as long as the call says.
+#[derive(Clone, Debug)]
+pub(crate) struct Worker {
+    world: sim::World,
+    timeline: Timeline,
+}
+
+impl Service<Call> for Worker {
+    type Response = ();
+    type Error = Failure<&'static str>;
+
+    async fn call(&self, call: Call) -> Result<(), Failure<&'static str>> {
+        self.world.sleep_until(self.world.now() + ms(call.work)).await;
+        self.timeline.line(self.world.now(), &call.name, "worked");
+        if call.fails { Err(Failure::Failed("broken")) } else { Ok(()) }
+    }
+}
+
+pub(crate) fn ms(ms: u64) -> std::time::Duration {
+    std::time::Duration::from_millis(ms)
+}
+
+fn parse(word: &str) -> Call {
+    let (name, rest) = word.split_once('@').expect("name@arrival/work");
+    let (arrives, rest) = rest.split_once('/').expect("name@arrival/work");
+    let (rest, patience) = match rest.split_once('~') {
+        Some((rest, patience)) => (rest, Some(patience.parse().expect("milliseconds"))),
+        None => (rest, None),
+    };
+    let arrives = Instant::ZERO + ms(arrives.parse().expect("milliseconds"));
+    let work = rest.trim_end_matches('!').parse().expect("milliseconds");
+    Call { name: name.into(), arrives, work, fails: rest.ends_with('!'), patience }
+}
+
+/// Runs `script` against the stack that `build` makes and compares the timeline.
+pub(crate) fn check<S, F>(build: F, script: &str, expected: Expect)
+where
+    S: Service<Call, Response = (), Error = Failure<&'static str>> + 'static,
+    F: FnOnce(sim::World, Worker, Timeline) -> S + Send + 'static,
+{
+    let calls: Vec<Call> = script.split_whitespace().map(parse).collect();
+    let timeline = Timeline::default();
+    let told = timeline.clone();
+    sim::run(move |world| async move {
+        let worker = Worker { world: world.clone(), timeline: told.clone() };
+        let stack = Arc::new(build(world.clone(), worker, told.clone()));
+        let callers: Vec<_> = calls
+            .into_iter()
+            .map(|call| {
+                let (world, stack, told) = (world.clone(), stack.clone(), told.clone());
+                let inner = world.clone();
+                inner.spawn("caller", async move {
+                    world.sleep_until(call.arrives).await;
+                    let leaves = call.patience.map_or(Instant::NEVER, |p| call.arrives + ms(p));
+                    let name = call.name.clone();
+                    let answer = race(stack.call(call), world.sleep_until(leaves)).await;
+                    let what = match answer {
+                        First::Left(Ok(())) => "← ok".into(),
+                        First::Left(Err(failure)) => format!("← {failure}"),
+                        First::Right(()) => "went away".into(),
+                    };
+                    told.line(world.now(), &name, &what);
+                })
+            })
+            .collect();
+        for caller in callers {
+            caller.await.expect("no panic");
+        }
+        // Whatever was left running ends as well.
+        world.sleep_until(world.now() + ms(1000)).await;
+    })
+    .expect("it ends");
+    expected.assert_eq(&timeline.0.lock().expect("no panic under the lock"));
+}
