@@ -19,10 +19,10 @@ use inflight_lab::{
     workload::{Arrivals, Workload},
 };
 use inflight_strategies::{
-    rt::{Clock as _, First, race},
+    rt::{Clock as _, First, Instant, race},
     units::format_duration,
 };
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 /// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -81,16 +81,15 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
     let mut complete = true;
     for arm in arms {
-        let world = live::World::new(tokio::runtime::Handle::current());
-        let record = measure_arm(&world, &dir, document.seed, workload, arm);
-        match race(record, interrupt.as_mut()).await {
-            First::Left(record) => records.push((arm, record?)),
-            First::Right(_) => {
-                StatusLine::new().clear();
-                say("interrupted: showing what was measured");
-                complete = false;
-                break;
-            }
+        let driver = prepare(document.seed, workload);
+        let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
+        complete = ended;
+        if ended || record.offered > 0 {
+            records.push((arm, record));
+        }
+        if !complete {
+            say("interrupted: showing what was measured");
+            break;
         }
     }
     let outcome = outcome(&dir, source, workload, &records, complete);
@@ -99,27 +98,38 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     Ok(outcome)
 }
 
-/// One arm in a process of its own, so that no arm inherits what another left behind.
+/// The driver of one arm.
+fn prepare(seed: u64, workload: Workload) -> OpenLoop<live::World> {
+    let world = live::World::new(tokio::runtime::Handle::current());
+    OpenLoop { start: Instant::ZERO, world, workload, seed, patience: PATIENCE }
+}
+
+/// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
+/// its end.
 async fn measure_arm(
-    world: &live::World,
+    driver: &OpenLoop<live::World>,
     dir: &RunDir,
-    seed: u64,
-    workload: Workload,
     arm: &str,
-) -> anyhow::Result<Record> {
+    interrupt: Pin<&mut impl Future>,
+) -> anyhow::Result<(Record, bool)> {
     let app = TargetApp::start(&dir.path.join("experiment.toml"))?;
     let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
     let options = Options { connections: 20_000, numbered: true, phase: None };
+    let world = driver.world.clone();
     let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
-    let start = world.now() + LEAD;
-    let driver = OpenLoop { world: world.clone(), workload, seed, start, patience: PATIENCE };
+    let driver = OpenLoop { start: world.now() + LEAD, ..driver.clone() };
     let recorder = driver.recorder();
     let progress = tokio::spawn(progress(world.clone(), recorder.clone(), driver.clone(), arm.to_string()));
-    let record = driver.run(&target, &recorder).await;
+    let ended = race(driver.run(&target, &recorder), interrupt).await;
     progress.abort();
     StatusLine::new().clear();
-    say(&format!("  /{arm}: {} requests offered and answered for", record.offered));
-    Ok(record)
+    match ended {
+        First::Left(record) => {
+            say(&format!("  /{arm}: {} requests offered and accounted for", record.offered));
+            Ok((record, true))
+        }
+        First::Right(_) => Ok((recorder.close(world.now()), false)),
+    }
 }
 
 /// Shows where an arm is, twice a second, until it is aborted.

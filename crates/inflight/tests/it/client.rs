@@ -52,8 +52,8 @@ impl Connection {
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
-            match line.split_once(": ") {
-                Some((name, value)) => headers.push((name.to_lowercase(), value.to_string())),
+            match line.split_once(':') {
+                Some((name, value)) => headers.push((name.to_lowercase(), value.trim().to_string())),
                 None => break,
             }
         }
@@ -80,6 +80,24 @@ impl Connection {
             Ok(_) => rest.is_empty(),
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
+    }
+
+    /// Whether the server has closed this connection by now.
+    pub(crate) fn is_shut(&mut self) -> bool {
+        self.peek(|peeked| matches!(peeked, Ok(0)) || peeked.is_err_and(|e| e != io::ErrorKind::WouldBlock))
+    }
+
+    /// Whether nothing has come by now, and the connection is open.
+    pub(crate) fn has_nothing(&mut self) -> bool {
+        self.peek(|peeked| peeked == Err(io::ErrorKind::WouldBlock))
+    }
+
+    fn peek(&mut self, is_so: impl Fn(Result<usize, io::ErrorKind>) -> bool) -> bool {
+        let stream = self.0.get_ref();
+        stream.set_nonblocking(true).expect("a socket option");
+        let peeked = stream.peek(&mut [0; 1]).map_err(|error| error.kind());
+        stream.set_nonblocking(false).expect("a socket option");
+        is_so(peeked)
     }
 
     /// Hangs up.

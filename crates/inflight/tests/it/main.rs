@@ -1,0 +1,19 @@
+//! The program from outside: as a process, over HTTP, by its files.
+
+mod app;
+mod client;
+mod metrics;
+mod program;
+mod wait;
+
+mod check;
+//mod cli;
+mod connections;
+mod contract;
+mod draws;
+mod environment;
+mod lifecycle;
+//mod load;
+//mod run;
+mod series;
+mod wrong;
