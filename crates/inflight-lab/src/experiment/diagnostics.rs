@@ -1,6 +1,7 @@
 //! What is wrong with a file: all of it, each with its place, its text and what to do.
 
 use std::{fmt, ops::Range};
+use unicode_width::UnicodeWidthStr as _;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +57,11 @@ impl Diagnostics {
         let skipped = if column > MAX_SHOWN / 2 { column - MAX_SHOWN / 4 } else { 0 };
         let shown: String = source.chars().skip(skipped).take(MAX_SHOWN).map(blank_control).collect();
         let ellipsis = if skipped > 0 { "…" } else { "" };
-        let indent = " ".repeat(column - 1 - skipped + ellipsis.chars().count());
-        let carets = "^".repeat(marked.min(MAX_SHOWN - (column - 1 - skipped).min(MAX_SHOWN - 1)));
+        // Some characters are two columns wide on a terminal, some none.
+        let before: String = shown.chars().take(column - 1 - skipped).collect();
+        let under: String = shown.chars().skip(column - 1 - skipped).take(marked).collect();
+        let indent = " ".repeat(before.width() + ellipsis.width());
+        let carets = "^".repeat(under.width().max(1));
         let gutter = " ".repeat(line.to_string().len());
         writeln!(f, "error: {}", clean(&diagnostic.message))?;
         writeln!(f, "{gutter}--> {}:{line}:{column}", self.file)?;
@@ -121,6 +125,7 @@ impl<'t> Lines<'t> {
 pub(super) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |candidate: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), candidate);
     let best = known.iter().min_by_key(|k| likeness(k))?;
-    // A third of the letters may be wrong, and at least two.
-    (likeness(best) <= (word.chars().count() / 3).max(2)).then_some(*best)
+    // A third of the letters may be wrong, or two, but never all of them.
+    let letters = word.chars().count();
+    (likeness(best) <= (letters / 3).max(2).min(letters.saturating_sub(1))).then_some(*best)
 }

@@ -189,7 +189,7 @@ impl<'p, 'i> Value<'p, 'i> {
             .as_integer()
             .and_then(|n| u64::from_str_radix(&n.as_str().replace('_', ""), n.radix()).ok());
         if n.is_none() {
-            self.wrong("a whole number from 0 to 9223372036854775807");
+            self.wrong("a whole number from 0 to 18446744073709551615");
         }
         n
     }
@@ -254,14 +254,34 @@ impl<'p, 'i> Value<'p, 'i> {
 
     /// One of several kinds, externally tagged: `{ kind = … }` with exactly one key. Returns the kind and its value.
     pub(super) fn tagged(&self, kinds: &[&'static str]) -> Option<(&'static str, Value<'p, 'i>)> {
-        let entry =
-            self.node.get_ref().as_table().filter(|table| table.len() == 1).and_then(|t| t.iter().next());
-        let Some((key, node)) = entry else {
-            self.wrong(&format!("exactly one of {{ {} }}", alternatives(kinds)));
-            return None;
-        };
-        let kind = self.known(key.get_ref(), key.span(), kinds)?;
-        Some((kind, Value { problems: self.problems, name: kind.into(), node }))
+        match self.node.get_ref() {
+            DeValue::Table(table) if table.len() == 1 => {
+                let (key, node) = table.iter().next()?;
+                let kind = self.known(key.get_ref(), key.span(), kinds)?;
+                Some((kind, Value { problems: self.problems, name: kind.into(), node }))
+            }
+            DeValue::Table(table) if table.len() > 1 => {
+                let found: Vec<String> =
+                    table.keys().map(|k| format!("{{ {} = … }}", clip(k.get_ref()))).collect();
+                let message = format!("`{}` has {} kinds at once", self.name, found.len());
+                self.problem(message, format!("each on its own: {}", found.join(", ")));
+                None
+            }
+            DeValue::String(word) => {
+                let kind = self.known(word, self.span(), kinds)?;
+                self.problem(format!("`{kind}` needs a value"), format!("expected {{ {kind} = … }}"));
+                None
+            }
+            _ => {
+                self.wrong(&format!("exactly one of {{ {} }}", alternatives(kinds)));
+                None
+            }
+        }
+    }
+
+    /// A word that stands alone, if this is one of them.
+    pub(super) fn is_word(&self, word: &str) -> bool {
+        self.node.get_ref().as_str() == Some(word)
     }
 
     /// The one of `known` that `word` is; a problem, with a guess, if it is none.

@@ -87,6 +87,7 @@ pub const fn layer_kinds() -> &'static [&'static str] {
 }
 
 const LATENCIES: &[&str] = &["constant", "uniform", "exponential", "lognormal", "pareto", "empirical"];
+/// Beside the word "none".
 const CONTENTIONS: &[&str] = &["pool", "mutex", "sharing", "memory", "usl"];
 
 struct SpecReader<'f> {
@@ -236,7 +237,7 @@ impl SpecReader<'_> {
     fn endpoints(&self, value: &Value<'_, '_>, kind: &str) -> Option<Vec<EndpointSpec>> {
         let list = value.list()?;
         if list.is_empty() || list.len() > MAX_ENDPOINTS {
-            value.wrong("1 to 64 of them");
+            value.problem(format!("{} tables `[[{kind}]]`", list.len()), "expected 1 to 64 of them");
         }
         let mut names = BTreeSet::new();
         let read: Vec<_> = list.iter().map(|v| self.endpoint(v, kind, &mut names)).collect();
@@ -371,8 +372,8 @@ fn stragglers(value: &Value<'_, '_>) -> Option<Stragglers> {
 }
 
 fn contention(value: &Value<'_, '_>) -> Option<ContentionSpec> {
-    if value.is_string() {
-        return value.word(&["none"]).map(|_| ContentionSpec::None);
+    if value.is_word("none") {
+        return Some(ContentionSpec::None);
     }
     let (kind, inner) = value.tagged(CONTENTIONS)?;
     let mut table = inner.table(format!("`{kind}`"))?;

@@ -42,8 +42,9 @@ impl App {
         let result = endpoint.call(call).await;
         let total = self.world.now() - start;
         let mut response = respond(endpoint, &result, total);
-        if let Some(trail) = trail.filter(|_| wants_timing) {
-            response.headers_mut().insert(SERVER_TIMING, server_timing(&trail.steps()));
+        let timing = trail.filter(|_| wants_timing).and_then(|trail| server_timing(&trail.steps()));
+        if let Some(timing) = timing {
+            response.headers_mut().insert(SERVER_TIMING, timing);
         }
         response
     }
@@ -155,8 +156,9 @@ fn push_ms(body: &mut Vec<u8>, duration: Duration) {
     body.extend_from_slice(itoa::Buffer::new().format(millis).as_bytes());
 }
 
-/// The waits and services of one request as a `Server-Timing` header: `wait;dur=1.234, A;dur=97.1, B;dur=812.0`.
-fn server_timing(steps: &[Step]) -> HeaderValue {
+/// The waits and services of one request as a `Server-Timing` header: `wait;dur=1.234, A;dur=97.1, B;dur=812.0`. A
+/// request that was refused at once has none.
+fn server_timing(steps: &[Step]) -> Option<HeaderValue> {
     let mut out = String::new();
     for step in steps {
         let (name, took) = match (step.place, step.event) {
@@ -167,5 +169,5 @@ fn server_timing(steps: &[Step]) -> HeaderValue {
         let separator = if out.is_empty() { "" } else { ", " };
         let _ = write!(out, "{separator}{name};dur={:.3}", took.as_secs_f64() * 1e3);
     }
-    HeaderValue::from_str(&out).expect("ASCII only")
+    (!out.is_empty()).then(|| HeaderValue::from_str(&out).expect("ASCII only"))
 }
