@@ -6,13 +6,16 @@
 
 mod diagnostics;
 mod edit;
+mod layers;
 mod outcome;
+mod profile;
 mod reader;
 mod spec;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use edit::{set_in_layer, set_in_root};
+pub use layers::layer_kinds;
 pub use outcome::{
     ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, SCHEMA, Validity,
 };
-pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, ReadFile, layer_kinds};
+pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, ReadFile};

@@ -314,3 +314,11 @@ fn clip(text: &str) -> &str {
         None => text,
     }
 }
+
+/// `Some(None)` for what is absent, `None` for what is there and wrong.
+pub(super) fn transpose<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+    match read {
+        None => Some(None),
+        Some(value) => value.map(Some),
+    }
+}

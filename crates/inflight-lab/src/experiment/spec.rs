@@ -2,16 +2,14 @@
 
 use super::{
     diagnostics::Diagnostics,
-    reader::{Problems, Table, Value},
+    layers::layer,
+    profile::profile,
+    reader::{Problems, Table, Value, transpose},
 };
 use crate::{
-    dependency::{ContentionSpec, Latency, MAX_LATENCY, Profile, Slowdown, Stragglers},
+    dependency::Profile,
     stack::{Calls, EndpointSpec, LayerSpec},
     workload::{Arrivals, Workload},
-};
-use inflight_strategies::{
-    limit, timeout,
-    units::{self, Ratio, format_duration},
 };
 use std::{collections::BTreeSet, time::Duration};
 use toml::de::DeTable;
@@ -80,15 +78,6 @@ impl Document {
         self.workload.is_some()
     }
 }
-
-/// The layers that can stand in a stack.
-pub const fn layer_kinds() -> &'static [&'static str] {
-    &["limit", "timeout"]
-}
-
-const LATENCIES: &[&str] = &["constant", "uniform", "exponential", "lognormal", "pareto", "empirical"];
-/// Beside the word "none".
-const CONTENTIONS: &[&str] = &["pool", "mutex", "sharing", "memory", "usl"];
 
 struct SpecReader<'f> {
     read_file: ReadFile<'f>,
@@ -162,76 +151,12 @@ impl SpecReader<'_> {
     fn services(&self, value: &Value<'_, '_>) -> Option<(Profile, Profile)> {
         let (default_a, default_b) = default_services();
         let mut table = value.table("[service]")?;
-        let a = table.optional("a").map_or(Some(default_a.clone()), |v| self.profile(&v, default_a));
-        let b = table.optional("b").map_or(Some(default_b.clone()), |v| self.profile(&v, default_b));
+        let a =
+            table.optional("a").map_or(Some(default_a.clone()), |v| profile(&v, default_a, self.read_file));
+        let b =
+            table.optional("b").map_or(Some(default_b.clone()), |v| profile(&v, default_b, self.read_file));
         table.finish();
         Some((a?, b?))
-    }
-
-    fn profile(&self, value: &Value<'_, '_>, default: Profile) -> Option<Profile> {
-        let mut table = value.table(format!("[service.{}]", value.name))?;
-        let latency = table.optional("latency").map_or(Some(default.latency), |v| self.latency(&v));
-        let stragglers = table.optional("stragglers").map(|v| stragglers(&v));
-        let errors = table.optional("errors").map_or(Some(default.errors), |v| v.ratio());
-        let contention = table.optional("contention").map_or(Some(default.contention), |v| contention(&v));
-        table.finish();
-        Some(Profile {
-            latency: latency?,
-            stragglers: transpose(stragglers)?,
-            errors: errors?,
-            contention: contention?,
-        })
-    }
-
-    fn latency(&self, value: &Value<'_, '_>) -> Option<Latency> {
-        let (kind, inner) = value.tagged(LATENCIES)?;
-        let latency = match kind {
-            "constant" => Latency::Constant(inner.duration()?),
-            "uniform" => {
-                let [low, high] = inner.pair()?;
-                let (from, to) = (low.duration(), high.duration());
-                Latency::Uniform(from?, at_least(&high, "the first value", from?, to?)?)
-            }
-            "exponential" => Latency::Exponential(inner.positive_duration()?),
-            "lognormal" => {
-                let mut table = inner.table("`lognormal`")?;
-                let median = table.required("median").and_then(|v| v.positive_duration());
-                let p99_value = table.required("p99");
-                let p99 = p99_value.as_ref().and_then(Value::positive_duration);
-                table.finish();
-                Latency::Lognormal { median: median?, p99: at_least(&p99_value?, "`median`", median?, p99?)? }
-            }
-            "pareto" => {
-                let mut table = inner.table("`pareto`")?;
-                let min = table.required("min").and_then(|v| v.positive_duration());
-                let shape = table.required("shape").and_then(|v| v.positive_number(100.0));
-                table.finish();
-                Latency::Pareto { min: min?, shape: shape? }
-            }
-            _ => self.empirical(&inner)?,
-        };
-        bounded(&inner, &latency).then_some(latency)
-    }
-
-    /// `empirical = { file = "b.csv" }`: lines of `quantile, latency`, such as `p99, 1.2s`; `#` begins a comment.
-    fn empirical(&self, value: &Value<'_, '_>) -> Option<Latency> {
-        let mut table = value.table("`empirical`")?;
-        let file = table.required("file");
-        table.finish();
-        let file = file?;
-        let name = file.string()?;
-        // A run is saved with the files that it needs: they must have a place beside it.
-        if name.starts_with(['/', '\\'])
-            || name.contains(':')
-            || name.split(['/', '\\']).any(|part| part == "..")
-        {
-            file.wrong("the name of a file beside this one or below it");
-            return None;
-        }
-        let parsed = (self.read_file)(name).and_then(|text| quantiles(&text));
-        parsed
-            .map_err(|why| file.problem(format!("cannot use {name:?}: {why}"), "the file of quantiles"))
-            .ok()
     }
 
     fn endpoints(&self, value: &Value<'_, '_>, kind: &str) -> Option<Vec<EndpointSpec>> {
@@ -267,24 +192,8 @@ impl SpecReader<'_> {
         if list.len() > 16 {
             value.wrong("at most 16 layers");
         }
-        let read: Vec<_> = list.iter().map(|v| self.layer(v)).collect();
+        let read: Vec<_> = list.iter().map(layer).collect();
         read.into_iter().collect()
-    }
-
-    fn layer(&self, value: &Value<'_, '_>) -> Option<LayerSpec> {
-        let (kind, inner) = value.tagged(layer_kinds())?;
-        let mut table = inner.table(format!("`{kind}`"))?;
-        let layer = match kind {
-            "limit" => limit_layer(&mut table).map(LayerSpec::Limit),
-            _ => timeout_layer(&mut table).map(LayerSpec::Timeout),
-        };
-        table.finish();
-        let valid = match &layer {
-            Some(LayerSpec::Limit(c)) => c.validate(),
-            Some(LayerSpec::Timeout(c)) => c.validate(),
-            None => Ok(()),
-        };
-        valid.map_err(|why| inner.problem(format!("`{kind}` makes no sense"), why)).ok().and(layer)
     }
 }
 
@@ -308,40 +217,6 @@ fn default_services() -> (Profile, Profile) {
     (Profile::service_a(), Profile::service_b())
 }
 
-/// `Some(None)` for what is absent, `None` for what is there and wrong.
-fn transpose<T>(read: Option<Option<T>>) -> Option<Option<T>> {
-    match read {
-        None => Some(None),
-        Some(value) => value.map(Some),
-    }
-}
-
-/// `high`, if it is not less than `low`.
-fn at_least(value: &Value<'_, '_>, what: &str, low: Duration, high: Duration) -> Option<Duration> {
-    if high < low {
-        let (low, high) = (format_duration(low), format_duration(high));
-        value.problem(
-            format!("`{}`: {high} is less than {what}, {low}", value.name),
-            format!("at least {low}"),
-        );
-        return None;
-    }
-    Some(high)
-}
-
-fn bounded(value: &Value<'_, '_>, latency: &Latency) -> bool {
-    let longest = match latency {
-        Latency::Constant(d) | Latency::Uniform(_, d) | Latency::Exponential(d) => *d,
-        Latency::Lognormal { p99, .. } => *p99,
-        Latency::Pareto { min, .. } => *min,
-        Latency::Empirical(quantiles) => quantiles.last().map_or(Duration::ZERO, |q| q.1),
-    };
-    if longest > MAX_LATENCY {
-        value.problem(format!("`{}` is longer than 1h", value.name), "at most 1h");
-    }
-    longest <= MAX_LATENCY
-}
-
 fn endpoint_name(value: &Value<'_, '_>, names: &mut BTreeSet<String>) -> Option<String> {
     const RESERVED: [&str; 2] = ["health", "metrics"];
     let name = value.string()?;
@@ -355,105 +230,4 @@ fn endpoint_name(value: &Value<'_, '_>, names: &mut BTreeSet<String>) -> Option<
         return None;
     }
     Some(name.into())
-}
-
-/// `"3% x 5"`, or with `×`: this share takes this many times as long.
-fn stragglers(value: &Value<'_, '_>) -> Option<Stragglers> {
-    let parse = |text: &str| {
-        let (share, factor) = text.split_once(['x', '×'])?;
-        let factor: f64 = factor.trim().parse().ok().filter(|f| *f > 1.0 && *f <= 1000.0)?;
-        Some(Stragglers { share: share.trim().parse::<Ratio>().ok()?, factor })
-    };
-    let parsed = value.string().and_then(parse);
-    if parsed.is_none() {
-        value.wrong("a share and a factor above 1, such as \"3% x 5\"");
-    }
-    parsed
-}
-
-fn contention(value: &Value<'_, '_>) -> Option<ContentionSpec> {
-    if value.is_word("none") {
-        return Some(ContentionSpec::None);
-    }
-    let (kind, inner) = value.tagged(CONTENTIONS)?;
-    let mut table = inner.table(format!("`{kind}`"))?;
-    let spec = match kind {
-        "pool" => table
-            .required("servers")
-            .and_then(|v| v.count(1..=limit::MAX_PERMITS))
-            .map(|servers| ContentionSpec::Pool { servers }),
-        "mutex" => table
-            .required("hold")
-            .and_then(|v| v.positive_duration())
-            .map(|hold| ContentionSpec::Mutex { hold }),
-        _ => slowdown(kind, &mut table).map(ContentionSpec::Shared),
-    };
-    table.finish();
-    spec
-}
-
-fn slowdown(kind: &str, table: &mut Table<'_, '_>) -> Option<Slowdown> {
-    match kind {
-        "sharing" => {
-            let capacity = table.required("capacity").and_then(|v| v.count(1..=1_000_000));
-            Some(Slowdown::Sharing { capacity: capacity? })
-        }
-        "memory" => {
-            let knee = table.required("knee").and_then(|v| v.count(1..=1_000_000));
-            let slope = table.required("slope").and_then(|v| v.positive_number(1000.0));
-            Some(Slowdown::Memory { knee: knee?, slope: slope? })
-        }
-        _ => {
-            let sigma = table.required("sigma").and_then(|v| v.fraction());
-            let kappa = table.required("kappa").and_then(|v| v.fraction());
-            Some(Slowdown::Usl { sigma: sigma?, kappa: kappa? })
-        }
-    }
-}
-
-fn limit_layer(table: &mut Table<'_, '_>) -> Option<limit::Config> {
-    let permits = table.required("permits").and_then(|v| v.count(1..=limit::MAX_PERMITS));
-    let queue =
-        table.optional("queue").map_or(Some(limit::Queue::Bounded(limit::DEFAULT_QUEUE)), |v| queue(&v));
-    let max_wait = table.optional("max-wait").map(|v| v.positive_duration());
-    Some(limit::Config { permits: permits?, queue: queue?, max_wait: transpose(max_wait)? })
-}
-
-fn queue(value: &Value<'_, '_>) -> Option<limit::Queue> {
-    if value.is_string() {
-        return value.word(&["unbounded"]).map(|_| limit::Queue::Unbounded);
-    }
-    value.count(0..=limit::MAX_PERMITS).map(limit::Queue::Bounded)
-}
-
-fn timeout_layer(table: &mut Table<'_, '_>) -> Option<timeout::Config> {
-    let after = table.required("after").and_then(|v| v.positive_duration());
-    let late = table.optional("late").map_or(Some("cancel"), |v| v.word(&["cancel", "detach"]));
-    let late = if late? == "detach" { timeout::Late::Detach } else { timeout::Late::Cancel };
-    Some(timeout::Config { after: after?, late })
-}
-
-/// Reads a file of quantiles; see [`SpecReader::empirical`].
-fn quantiles(text: &str) -> Result<Latency, String> {
-    let mut quantiles: Vec<(f64, Duration)> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.split('#').next().unwrap_or("").trim();
-        if line.is_empty() {
-            continue;
-        }
-        let parsed = line.split_once(',').and_then(|(share, latency)| {
-            let share: f64 = share.trim().strip_prefix('p')?.parse().ok()?;
-            Some((share / 100.0, units::parse_duration(latency).ok()?))
-        });
-        let (share, latency) = parsed.ok_or(format!("line {} is not like `p99, 1.2s`", number + 1))?;
-        if quantiles.last().is_some_and(|(q, d)| *q >= share || *d > latency) {
-            return Err(format!("line {} does not increase", number + 1));
-        }
-        quantiles.push((share, latency));
-    }
-    let ends = quantiles.first().map(|q| q.0).zip(quantiles.last().map(|q| q.0));
-    match ends {
-        Some((0.0, 1.0)) => Ok(Latency::Empirical(quantiles)),
-        _ => Err("it must begin with p0 and end with p100".into()),
-    }
 }

@@ -7,13 +7,14 @@ mod program;
 mod wait;
 
 mod check;
-//mod cli;
+mod cli;
 mod connections;
 mod contract;
 mod draws;
 mod environment;
+mod help;
 mod lifecycle;
-//mod load;
-//mod run;
+mod load;
+mod run;
 mod series;
 mod wrong;

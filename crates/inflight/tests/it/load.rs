@@ -1,0 +1,190 @@
+//! `inflight load` against an app of our own, against nobody, and cut short.
+
+use crate::{
+    app::{App, blink},
+    program::{Program, Said, Talk, inflight},
+    wait::eventually,
+};
+use expect_test::expect;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::{Command, Stdio},
+};
+
+/// Endpoints whose B takes this long and never fails.
+fn taking(b: &str) -> App {
+    App::serving(&blink(&format!("latency = {{ constant = \"{b}\" }}\nerrors = \"0%\"")), &[])
+}
+
+fn load(urls: &[String], args: &[&str]) -> Command {
+    let mut command = inflight();
+    command.arg("load").args(urls).args(args);
+    command
+}
+
+fn url(address: SocketAddr, path: &str) -> String {
+    format!("http://{address}{path}")
+}
+
+/// What was measured, from `--json`: one value per arm.
+fn arms(said: &Said) -> Vec<Value> {
+    let run: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    run["arms"].as_array().expect("a list").clone()
+}
+
+fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn sum_of_endings(arm: &Value) -> u64 {
+    arm["endings"].as_object().expect("a table").values().map(count).sum()
+}
+
+/// An address at which nobody listens: it was free a moment ago.
+fn dead() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound")
+}
+
+#[test]
+fn offered_equals_the_sum_of_outcomes_and_what_the_target_counted() {
+    let app = App::serving(&blink("latency = { constant = \"5ms\" }\nerrors = \"20%\""), &[]);
+    let urls = [url(app.address, "/sync"), url(app.address, "/async")];
+    let said = Said::by(load(&urls, &["--rate", "200/s", "--duration", "1s", "--json"]));
+    assert_eq!(said.code, 0, "{said:?}");
+    let metrics = app.metrics();
+    for arm in arms(&said) {
+        let offered = count(&arm["offered"]);
+        assert!((120..=280).contains(&offered), "{offered}");
+        assert_eq!(sum_of_endings(&arm), offered);
+        let path = format!("/{}", arm["name"].as_str().expect("text"));
+        assert_eq!(metrics.requests(&path, 200), count(&arm["endings"]["completed"]) as f64);
+        assert_eq!(metrics.requests(&path, 503), count(&arm["endings"]["failed"]) as f64);
+    }
+}
+
+#[test]
+fn the_same_seed_offers_the_same() {
+    let app = taking("1ms");
+    let offered = |seed: &str| {
+        let args = ["--rate", "300/s", "--duration", "500ms", "--json", "--seed", seed];
+        count(&arms(&Said::by(load(&[url(app.address, "/async")], &args)))[0]["offered"])
+    };
+    let seven = offered("7");
+    assert_eq!(seven, offered("7"));
+    assert_ne!(seven, offered("8"));
+}
+
+#[test]
+fn constant_arrivals_are_as_many_as_were_asked_for() {
+    let app = taking("1ms");
+    let args = ["--rate", "200/s", "-d", "1s", "--warmup", "500ms", "--arrivals", "constant", "--json"];
+    let arm = &arms(&Said::by(load(&[url(app.address, "/async")], &args)))[0];
+    assert_eq!(count(&arm["offered"]), 100, "the warm-up is not counted");
+    assert_eq!(app.metrics().sum("http_requests_total"), 200.0, "but it is sent");
+    assert_eq!(arm["goodput_per_s"], 200.0);
+}
+
+#[test]
+fn a_target_that_is_not_there_refuses_every_request() {
+    let said = Said::by(load(&[url(dead(), "/x")], &["--rate", "100/s", "--duration", "300ms", "--json"]));
+    let arm = &arms(&said)[0];
+    assert!(count(&arm["offered"]) > 0);
+    assert_eq!(arm["endings"], serde_json::json!({ "refused": arm["offered"] }));
+    assert_ne!(said.code, 0, "nothing was measured: nobody answered");
+}
+
+#[test]
+fn a_target_that_dies_is_no_reason_to_stop_counting() {
+    let mut app = taking("300ms");
+    let args = ["--rate", "100/s", "--duration", "1500ms", "--json"];
+    let mut command = load(&[url(app.address, "/async")], &args);
+    command.stdout(Stdio::piped());
+    let mut driver = Program::start(command);
+    let stdout = Talk::hear(driver.child.stdout.take().expect("piped"));
+    app.until("some are answered, some inside", |m| {
+        m.requests("/async", 200) >= 10.0 && m.inflight("/async") > 0.0
+    });
+    app.program.signal(Signal::KILL);
+    app.program.ended();
+    assert_eq!(driver.code(), 0);
+    let run = eventually("the result is read", || serde_json::from_str::<Value>(&stdout.text()));
+    let arm = &run["arms"][0];
+    assert_eq!(sum_of_endings(arm), count(&arm["offered"]));
+    let ended = |name: &str| count(&arm["endings"][name]);
+    assert!(ended("completed") >= 10 && ended("reset") > 0 && ended("refused") > 0, "{}", arm["endings"]);
+    assert_eq!(ended("unfinished"), 0, "{}", arm["endings"]);
+}
+
+#[test]
+fn what_is_not_answered_in_the_end_is_unfinished() {
+    let app = taking("30s");
+    let args = ["--rate", "100/s", "--duration", "300ms", "--patience", "200ms", "--json"];
+    let said = Said::by(load(&[url(app.address, "/async")], &args));
+    let arm = &arms(&said)[0];
+    assert_eq!(arm["endings"], serde_json::json!({ "unfinished": arm["offered"] }));
+}
+
+/// Starts a long load, interrupts it when the first URL has had `n` good answers, and returns what it said.
+fn interrupted(app: &App, paths: &[&str], n: f64, args: &[&str]) -> Said {
+    let urls: Vec<String> = paths.iter().map(|path| url(app.address, path)).collect();
+    let mut command = load(&urls, &["--arrivals", "constant", "--rate", "100/s", "--duration", "1m"]);
+    command.args(args).stdout(Stdio::piped());
+    let mut driver = Program::start(command);
+    let stdout = Talk::hear(driver.child.stdout.take().expect("piped"));
+    app.until("some are answered", |m| m.requests(paths[0], 200) >= n);
+    driver.signal(Signal::INT);
+    let (status, took) = driver.ended();
+    assert!(took.as_secs() < 3, "{took:?}");
+    let code = crate::program::code(status);
+    eventually("the result is read", || match stdout.text() {
+        text if text.ends_with('\n') => Ok(()),
+        text => Err((code, text, driver.stderr.text())),
+    });
+    Said { code, stdout: stdout.text(), stderr: driver.stderr.text() }
+}
+
+#[test]
+fn an_interrupted_load_shows_what_was_measured() {
+    let app = taking("5ms");
+    let said = interrupted(&app, &["/async"], 80.0, &["--json"]);
+    assert_eq!((said.code, said.stderr.as_str()), (130, ""));
+    let run: Value = serde_json::from_str(&said.stdout).expect("JSON");
+    assert_eq!(run["complete"], false);
+    let arm = &run["arms"][0];
+    assert_eq!(sum_of_endings(arm), count(&arm["offered"]));
+    assert!(count(&arm["endings"]["completed"]) >= 79, "{}", arm["endings"]);
+    // 100 per second were offered and answered, for about a second: the rest of the minute never was.
+    let goodput = arm["goodput_per_s"].as_f64().expect("a number");
+    assert!((80.0..=110.0).contains(&goodput), "{goodput} per second");
+    let counted = count(&run["counted_ns"]) as f64 / 1e9;
+    assert!((0.5..=5.0).contains(&counted), "{counted} s counted");
+}
+
+#[test]
+fn an_interrupted_load_of_several_targets_shows_all_of_them() {
+    let app = taking("5ms");
+    let said = interrupted(&app, &["/async", "/sync"], 50.0, &["--json"]);
+    assert_eq!((said.code, said.stderr.as_str()), (130, ""));
+    let arms = arms(&said);
+    assert_eq!(arms.len(), 2);
+    for arm in arms {
+        assert_eq!(sum_of_endings(&arm), count(&arm["offered"]));
+        assert!(count(&arm["offered"]) >= 49);
+    }
+}
+
+#[test]
+fn the_tables_have_a_row_for_every_target_in_both_halves() {
+    let app = taking("5ms");
+    let urls = ["/sync", "/async-limited"].map(|path| url(app.address, path));
+    let said = Said::by(load(&urls, &["--arrivals", "constant", "--rate", "50/s", "--duration", "400ms"]));
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    // Only what does not depend on the machine: words and the number of offered requests.
+    let skeleton: Vec<String> = said.stdout.lines().map(|line| {
+        let words = line.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic) || *word == "20");
+        words.filter(|word| !word.starts_with('▁')).collect::<Vec<_>>().join(" ")
+    }).collect();
+    expect![[""]].assert_eq(&skeleton.join("\n"));
+}
