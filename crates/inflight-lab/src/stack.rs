@@ -3,10 +3,11 @@
 use crate::{
     call::{Call, Place, Sink, Tap, Which},
     dependency::{Answer, Dependency, Fault},
+    pair,
 };
 use inflight_strategies::{
     limit, observe,
-    rt::{World, try_both},
+    rt::World,
     service::{BoxService, Failure, Layer, Service},
     timeout,
 };
@@ -115,8 +116,12 @@ pub fn build<W: World>(
         b: guarded(Which::B, b, &spec.b),
         world: world.clone(),
     };
-    let whole = surround(BoxService::new(work), &spec.whole, None, world, &tap);
-    BoxService::new(observe::Observe::new(world.clone(), tap).layer(whole))
+    let seen = observe::Observe::new(world.clone(), tap.clone());
+    if spec.whole.is_empty() {
+        // The same as below with one box less per call.
+        return BoxService::new(seen.layer(work));
+    }
+    BoxService::new(seen.layer(surround(BoxService::new(work), &spec.whole, None, world, &tap)))
 }
 
 /// Puts `layers`, outermost first, around `inner`.
@@ -153,25 +158,12 @@ impl<W: World> Service<Call> for Work<W> {
                 Ok(Both { a, b })
             }
             Calls::Parallel => {
-                let a = self.spawn("A", &self.a, call.clone());
-                let b = self.spawn("B", &self.b, call);
-                let (a, b) = try_both(a, b).await?;
+                let (a, b) = (self.a.clone(), self.b.clone());
+                let call_a = call.clone();
+                let a = async move { a.call(call_a).await };
+                let (a, b) = pair::both(&self.world, a, async move { b.call(call).await }).await?;
                 Ok(Both { a, b })
             }
         }
-    }
-}
-
-impl<W: World> Work<W> {
-    /// Calls `service` in a task of its own, which is cancelled when the returned future is dropped.
-    fn spawn(
-        &self,
-        name: &'static str,
-        service: &Stack<Answer>,
-        call: Call,
-    ) -> impl Future<Output = Result<Answer, Failure<Fault>>> + Send + use<W> {
-        let service = service.clone();
-        let task = self.world.spawn(name, async move { service.call(call).await });
-        async move { task.await.unwrap_or(Err(Failure::Lost)) }
     }
 }

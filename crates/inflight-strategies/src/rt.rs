@@ -8,7 +8,7 @@ use std::{
     fmt,
     future::Future,
     ops::{Add, Sub},
-    pin::{Pin, pin},
+    pin::pin,
     task::Poll,
     time::Duration,
 };
@@ -143,45 +143,6 @@ pub async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B
         right.as_mut().poll(cx).map(First::Right)
     })
     .await
-}
-
-/// Waits for both futures, or for the first of them that fails; the other one is then dropped.
-pub async fn try_both<A, B, T, U, E>(left: A, right: B) -> Result<(T, U), E>
-where
-    A: Future<Output = Result<T, E>>,
-    B: Future<Output = Result<U, E>>,
-{
-    let mut left = pin!(left);
-    let mut right = pin!(right);
-    let mut done: (Option<T>, Option<U>) = (None, None);
-    std::future::poll_fn(move |cx| {
-        if let Poll::Ready(Err(e)) = poll_into(left.as_mut(), &mut done.0, cx) {
-            return Poll::Ready(Err(e));
-        }
-        if let Poll::Ready(Err(e)) = poll_into(right.as_mut(), &mut done.1, cx) {
-            return Poll::Ready(Err(e));
-        }
-        match (done.0.take(), done.1.take()) {
-            (Some(t), Some(u)) => Poll::Ready(Ok((t, u))),
-            unfinished => {
-                done = unfinished;
-                Poll::Pending
-            }
-        }
-    })
-    .await
-}
-
-/// Polls `future` unless `slot` already holds its output; keeps a good output in `slot`.
-fn poll_into<T, E>(
-    future: Pin<&mut impl Future<Output = Result<T, E>>>,
-    slot: &mut Option<T>,
-    cx: &mut std::task::Context<'_>,
-) -> Poll<Result<(), E>> {
-    if slot.is_some() {
-        return Poll::Pending;
-    }
-    future.poll(cx).map(|out| out.map(|value| *slot = Some(value)))
 }
 
 #[cfg(test)]

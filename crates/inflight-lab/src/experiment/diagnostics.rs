@@ -72,15 +72,21 @@ impl Diagnostics {
     }
 }
 
+/// Characters that would move what stands around them: controls, marks of direction, the byte order mark.
+fn moves_text(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 fn blank_control(c: char) -> char {
-    if c.is_control() { ' ' } else { c }
+    if moves_text(c) { ' ' } else { c }
 }
 
 /// What came from the file cannot move the cursor, nor fill the screen.
 fn clean(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars().take(2 * MAX_SHOWN) {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if moves_text(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
     }
     if text.chars().nth(2 * MAX_SHOWN).is_some() {
         out.push('…');
@@ -103,7 +109,9 @@ struct Place<'t> {
 
 impl<'t> Lines<'t> {
     fn of(text: &'t str) -> Lines<'t> {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        // A byte order mark is no part of the first line.
+        let first = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let starts = std::iter::once(first).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Lines { text, starts }
     }
 
@@ -114,15 +122,16 @@ impl<'t> Lines<'t> {
 
     fn place(&self, at: usize) -> Place<'t> {
         let at = self.floor(at);
-        let line = self.starts.partition_point(|start| *start <= at);
+        let line = self.starts.partition_point(|start| *start <= at).max(1);
         let start = self.starts[line - 1];
         let source = self.text[start..].lines().next().unwrap_or("");
-        Place { line, column: self.text[start..at].chars().count() + 1, source }
+        let column = self.text[start..at.max(start)].chars().count() + 1;
+        Place { line, column, source }
     }
 }
 
 /// The one of `known` that `word` was probably meant to be.
-pub(super) fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn did_you_mean<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |candidate: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), candidate);
     let best = known.iter().min_by_key(|k| likeness(k))?;
     // A third of the letters may be wrong, or two, but never all of them.

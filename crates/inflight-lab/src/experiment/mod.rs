@@ -12,7 +12,7 @@ mod profile;
 mod reader;
 mod spec;
 
-pub use diagnostics::{Diagnostic, Diagnostics};
+pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};
 pub use edit::{set_in_layer, set_in_root};
 pub use layers::layer_kinds;
 pub use outcome::{

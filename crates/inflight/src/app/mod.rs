@@ -1,5 +1,6 @@
 //! Endpoints over HTTP.
 
+mod lazy_timer;
 pub mod router;
 pub mod server;
 pub mod settings;

@@ -2,7 +2,7 @@
 
 use super::{App, Endpoint, status};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use inflight_lab::{
@@ -21,11 +21,11 @@ use std::{fmt::Write as _, time::Duration};
 pub type Reply = Response<Full<Bytes>>;
 
 /// The number of a request in its driver's schedule: with it, what is drawn for the request is known beforehand.
-pub const ID: &str = "x-inflight-id";
+pub const ID: HeaderName = HeaderName::from_static("x-inflight-id");
 /// The phase of a run that a request belongs to.
-pub const PHASE: &str = "x-inflight-phase";
+pub const PHASE: HeaderName = HeaderName::from_static("x-inflight-phase");
 /// How long the parts of the work took, in the standard's own notation.
-pub const SERVER_TIMING: &str = "server-timing";
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 impl App {
     /// Answers one request.

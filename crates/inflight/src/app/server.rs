@@ -1,8 +1,9 @@
 //! The accept loop: a cap on connections, a time limit on headers, and a drain that ends.
 
 use super::App;
+use super::lazy_timer::LazyTimer;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use inflight_strategies::rt::{Clock as _, First, race};
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -118,7 +119,7 @@ async fn serve_connection(
         async move { Ok::<_, Infallible>(app.answer(request).await) }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(LazyTimer)
         .header_read_timeout(options.header_timeout)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);

@@ -1,7 +1,7 @@
 //! The experiments that are built in, and documents from files.
 
 use super::BadInput;
-use inflight_lab::experiment::{Document, MAX_FILE};
+use inflight_lab::experiment::{Document, MAX_FILE, did_you_mean};
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
 /// Name and text of every built-in experiment.
@@ -52,8 +52,11 @@ impl Source {
             None if Path::new(name).exists() || name.contains(['/', '.']) => Source::file(Path::new(name))?,
             None => {
                 let known: Vec<&str> = EXPERIMENTS.iter().map(|known| known.0).collect();
+                let guess = did_you_mean(name, &known)
+                    .map_or(String::new(), |meant| format!(" did you mean {meant}?"));
                 let known = known.join(", ");
-                let what = format!("error: no experiment {name:?}: there is {known}; or give a file's path");
+                let what =
+                    format!("error: no experiment {name:?}.{guess} There is {known}; or give a file's path");
                 return Err(BadInput(what).into());
             }
         };

@@ -1,7 +1,7 @@
 //! `inflight load`: the driver on any HTTP target.
 
 use super::{
-    BadInput, Exit, raise_open_files,
+    BadInput, Exit, interrupted, raise_open_files,
     run::{in_words, machine},
     runtime,
 };
@@ -66,6 +66,9 @@ fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
 /// Finds where a URL leads, and whether we may go there.
 async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketAddr)> {
     let bad = |why: &str| BadInput(format!("error: {text:?}: {why}"));
+    if !text.contains("://") {
+        return Err(bad(&format!("expected a URL; did you mean http://{text}?")).into());
+    }
     let uri: Uri = text.parse().map_err(|_| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
     let host = uri.host().ok_or_else(|| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
     if uri.scheme_str() != Some("http") {
@@ -90,6 +93,7 @@ async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketA
 }
 
 async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutcome, bool)> {
+    let interrupt = interrupted()?;
     let world = live::World::new(tokio::runtime::Handle::current());
     let options = Options { connections: flags.connections as usize, numbered: false, phase: None };
     let mut arms = Vec::new();
@@ -114,7 +118,7 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
             run.await.expect("the driver does not panic");
         }
     };
-    let complete = matches!(race(all, tokio::signal::ctrl_c()).await, First::Left(()));
+    let complete = matches!(race(all, interrupt).await, First::Left(()));
     let records: Vec<_> =
         recorders.into_iter().map(|(name, recorder)| (name, recorder.close(world.now()))).collect();
     progress.abort();

@@ -130,3 +130,12 @@ fn runtime(workers: Option<u16>) -> anyhow::Result<tokio::runtime::Runtime> {
     }
     Ok(builder.enable_all().build()?)
 }
+
+/// Done at the first Ctrl-C. It is heard from the moment of this call, not only once it is waited for.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}

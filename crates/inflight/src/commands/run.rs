@@ -1,7 +1,8 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    BadInput, Exit, library::Source, raise_open_files, runs::RunDir, runtime, target_app::TargetApp,
+    BadInput, Exit, interrupted, library::Source, raise_open_files, runs::RunDir, runtime,
+    target_app::TargetApp,
 };
 use crate::{
     cli,
@@ -78,7 +79,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
     say(&format!("run {}  {}  {} arms, about {seconds:.0} s", dir.id, source.name, arms.len()));
     let mut records: Vec<(&str, Record)> = Vec::new();
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupt = std::pin::pin!(interrupted()?);
     let mut complete = true;
     for arm in arms {
         let driver = prepare(document.seed, workload);

@@ -74,9 +74,13 @@ async fn serve(
     until_stdin_closes: bool,
 ) -> anyhow::Result<Exit> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        anyhow::anyhow!(
-            "cannot listen on {address}: {error}; choose another with --port or PORT (0: any free one)"
-        )
+        let other = match error.kind() {
+            std::io::ErrorKind::AddrNotAvailable => {
+                "that address is not this machine's; choose one with --bind"
+            }
+            _ => "choose another port with --port or PORT (0: any free one)",
+        };
+        anyhow::anyhow!("cannot listen on {address}: {error}; {other}")
     })?;
     let address = listener.local_addr()?;
     let world = live::World::new(tokio::runtime::Handle::current());

@@ -33,7 +33,12 @@ impl Look {
 
 /// How many file descriptors are open.
 pub(super) fn open_fds() -> Option<u64> {
-    // One of them is the directory that is being read.
+    // Since Linux 6.2 the directory's size is their number; listing 20,000 of them takes tens of milliseconds.
+    let size = fs::metadata("/proc/self/fd").ok()?.len();
+    if size > 0 {
+        return Some(size);
+    }
+    // One of those in the list is the directory that is being read.
     Some((fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1))
 }
 

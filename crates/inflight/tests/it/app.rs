@@ -16,13 +16,9 @@ use std::{
 /// Services that answer in a blink, under the five endpoints of the lab. `B` may be given other properties.
 pub(crate) fn blink(b: &str) -> String {
     let head = "[service.a]\nlatency = { constant = \"1ms\" }\n[service.b]\n";
-    let endpoints = include_str!("../../src/app/default.toml").split_once("# A, then B.").expect("it is there").1;
+    let endpoints =
+        include_str!("../../src/app/default.toml").split_once("# A, then B.").expect("it is there").1;
     format!("{head}{b}\n{endpoints}")
-}
-
-/// The built-in configuration, in a wind tunnel: ten times as fast.
-pub(crate) fn tenfold() -> String {
-    format!("time-scale = 0.1\n{}", include_str!("../../src/app/default.toml"))
 }
 
 /// `inflight serve` as a child; killed when this is dropped.

@@ -93,16 +93,22 @@ fn shown(said: &str, file: &str) -> Vec<Shown> {
         let (line, column) = place.split_once(':').unwrap_or_else(|| panic!("no column: {place}"));
         Some((i, line.parse().expect("a line"), column.parse().expect("a column")))
     });
-    let after = |line: &str| line.split_once('|').expect("a gutter").1.strip_prefix(' ').unwrap_or("").to_string();
+    let after =
+        |line: &str| line.split_once('|').expect("a gutter").1.strip_prefix(' ').unwrap_or("").to_string();
     places
-        .map(|(i, line, column)| Shown { line, column, source: after(lines[i + 2]), carets: after(lines[i + 3]) })
+        .map(|(i, line, column)| Shown {
+            line,
+            column,
+            source: after(lines[i + 2]),
+            carets: after(lines[i + 3]),
+        })
         .collect()
 }
 
 /// The columns of a terminal that a character takes.
 fn width(c: char) -> usize {
     match u32::from(c) {
-        0x0300..=0x036f | 0x200b..=0x200d => 0,
+        0x0300..=0x036f | 0x200b..=0x200d | 0xfeff => 0,
         0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xff00..=0xff60 | 0x1f300..=0x1faff => 2,
         _ => 1,
     }
@@ -150,7 +156,14 @@ fn all_files_are_checked_and_one_wrong_one_is_enough() {
     dir.file("good.toml", "[[endpoint]]\nname = \"x\"\ncalls = \"parallel\"\n");
     dir.file("wrong.toml", "seed = 1\n");
     let mut command = inflight();
-    command.current_dir(dir.path()).args(["check", "good.toml", "wrong.toml", "absent.toml", ".", "good.toml"]);
+    command.current_dir(dir.path()).args([
+        "check",
+        "good.toml",
+        "wrong.toml",
+        "absent.toml",
+        ".",
+        "good.toml",
+    ]);
     expect![[r#"
         exit 2
         --- stdout
@@ -166,7 +179,8 @@ fn all_files_are_checked_and_one_wrong_one_is_enough() {
         wrong.toml: 1 problem
         error: cannot read absent.toml: No such file or directory (os error 2)
         error: cannot read .: Is a directory (os error 21)
-    "#]].assert_eq(&Said::by(command).text());
+    "#]]
+    .assert_eq(&Said::by(command).text());
 }
 
 #[test]
@@ -193,5 +207,6 @@ fn no_text_that_is_not_a_text() {
         exit 2
         --- stderr
         error: cannot read latin-1.toml: stream did not contain valid UTF-8
-    "#]].assert_eq(&Said::by(command).text());
+    "#]]
+    .assert_eq(&Said::by(command).text());
 }

@@ -1,10 +1,12 @@
 //! HTTP/1.1 by hand: what is sent and what comes back are the very bytes.
 
 use crate::wait::DEADLINE;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::Once,
 };
 
 /// A connection to an app.
@@ -21,6 +23,7 @@ pub(crate) struct Response {
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> Connection {
+        many_files();
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("a socket option");
         stream.set_read_timeout(Some(DEADLINE)).expect("a socket option");
@@ -114,6 +117,15 @@ impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
+}
+
+/// Lets this process have as many files open as it ever may: hundreds of connections at once are no fault here.
+fn many_files() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    });
 }
 
 /// One request for each of `ids` to `path`, all at once, each on a connection of its own; the answers in order.

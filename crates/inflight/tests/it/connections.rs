@@ -57,7 +57,8 @@ fn a_client_without_a_place_is_served_when_one_is_free() {
     assert!(fifth.has_nothing(), "it waits in the kernel's queue");
     inside.pop().expect("one of four").hang_up();
     assert_eq!(fifth.receive().expect("an answer").status, 200);
-    let connections = crate::metrics::Metrics::read(&fifth.get("/metrics", &[]).body).value("http_connections");
+    let connections =
+        crate::metrics::Metrics::read(&fifth.get("/metrics", &[]).body).value("http_connections");
     assert_eq!(connections, 4.0);
     drop((inside, fifth));
     app.until("only this connection is left", |m| m.value("http_connections") == 1.0);
@@ -96,7 +97,11 @@ fn work_that_a_deadline_detaches_stays_in_flight_until_it_is_done() {
     assert_eq!(inside("/async-timeout"), 0.0, "cancelled with the deadline");
     assert_eq!(inside("/async-timeout-detached"), 3.0, "nobody waits for it, but it is there");
     app.until("the work is done", |m| m.service_inflight("B") == 0.0);
-    assert_eq!(app.metrics().value("service_duration_ms_count{service=\"B\"}"), 3.0, "and was done to its end");
+    assert_eq!(
+        app.metrics().value("service_duration_ms_count{service=\"B\"}"),
+        3.0,
+        "and was done to its end"
+    );
 }
 
 #[test]

@@ -169,5 +169,6 @@ fn a_variable_that_nothing_uses_is_a_warning() {
     expect![[r#"
         warning: B_CONCURRENCY_LIMIT is set, but no endpoint of the configuration uses it
         warning: ASYNC_TIMEOUT_MS is set, but no endpoint of the configuration uses it
-    "#]].assert_eq(&said.stderr);
+    "#]]
+    .assert_eq(&said.stderr);
 }

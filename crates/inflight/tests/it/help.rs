@@ -11,51 +11,270 @@ fn check(command: &[&str], expected: Expect) {
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));
     let widest = said.stdout.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{widest:?} columns");
-    expected.assert_eq(&said.stdout);
+    // clap leaves blanks at the ends of lines.
+    expected.assert_eq(&said.stdout.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>());
 }
 
 #[test]
 fn of_the_program() {
-    check(&[], expect![[""]]);
+    check(
+        &[],
+        expect![[r#"
+        Latency shows the effect. Inflight shows the cause
+
+        Usage: inflight [COMMAND]
+
+        Commands:
+          run          Measure an experiment for real: start the app, drive every arm over HTTP, print and
+                       save the result
+          serve        Serve the endpoints
+          load         Drive any HTTP target, on schedule, whatever it does
+          check        Say all that is wrong with experiments and configurations
+          show         Print a saved run again
+          list         List the experiments that are built in and the runs that were saved
+          healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
+          completions  Print the completions for a shell
+          man          Print the manual page (roff)
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help     Print help
+          -V, --version  Print version
+
+        Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.
+    "#]],
+    );
 }
 
 #[test]
 fn of_run() {
-    check(&["run"], expect![[""]]);
+    check(
+        &["run"],
+        expect![[r#"
+        Measure an experiment for real: start the app, drive every arm over HTTP, print and save the result
+
+        Usage: inflight run [OPTIONS] [EXPERIMENT]...
+
+        Arguments:
+          [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
+                           four-endpoints]
+
+        Options:
+              --seed <SEED>  Decide everything random anew [default: the experiment's]
+              --only <ARM>   Measure only these arms
+              --json         Print run.json instead of tables
+              --runs <DIR>   Where runs are kept [default: runs]
+          -h, --help         Print help
+
+        Examples:
+          inflight run
+          inflight run memory-cliff --seed 7
+          inflight run ./mine.toml --json
+    "#]],
+    );
 }
 
 #[test]
 fn of_serve() {
-    check(&["serve"], expect![[""]]);
+    check(
+        &["serve"],
+        expect![[r#"
+        Serve the endpoints
+
+        Usage: inflight serve [OPTIONS]
+
+        Options:
+              --config <FILE>          A configuration (or an experiment, whose arms are then served)
+                                       [default: the original lab's]
+              --print-config           Print the configuration, with the environment applied, and stop
+              --bind <ADDRESS>         The address to listen on; 0.0.0.0 lets other machines in [default:
+                                       127.0.0.1]
+              --port <PORT>            The port to listen on, 0 for any free one [default: PORT, or 8080]
+              --workers <WORKERS>      Threads that run the endpoints [default: one per processor]
+              --max-connections <N>    Connections at once [default: what the limit on open files leaves]
+              --header-timeout <TIME>  How long a client may take to send a request's head, and an idle
+                                       connection is kept [default: 10s]
+              --drain <TIME>           How long to wait, when stopped, for what is in flight [default: 5s]
+          -h, --help                   Print help
+
+        Environment: PORT, B_CONCURRENCY_LIMIT, ASYNC_TIMEOUT_MS, OTEL_EXPORTER_OTLP_ENDPOINT,
+        OTEL_SERVICE_NAME, OTEL_TRACES_EXPORTER, OTEL_METRIC_EXPORT_INTERVAL.
+
+        Examples:
+          inflight serve
+          inflight serve --print-config > mine.toml && inflight serve --config mine.toml
+          B_CONCURRENCY_LIMIT=50 inflight serve --port 9000
+    "#]],
+    );
 }
 
 #[test]
 fn of_load() {
-    check(&["load"], expect![[""]]);
+    check(
+        &["load"],
+        expect![[r#"
+        Drive any HTTP target, on schedule, whatever it does
+
+        Usage: inflight load [OPTIONS] <URL>...
+
+        Arguments:
+          <URL>...
+                  What to drive: http://host[:port][/path]
+
+        Options:
+          -r, --rate <RATE>
+                  Requests per time and URL: "200/s", "120/m"
+
+                  [default: 20/s]
+
+          -d, --duration <TIME>
+                  How long requests arrive, warm-up included
+
+                  [default: 10s]
+
+              --warmup <TIME>
+                  How much of the beginning is not counted
+
+                  [default: 0s]
+
+              --arrivals <ARRIVALS>
+                  How requests arrive
+
+                  Possible values:
+                  - poisson:  Independent of each other
+                  - constant: Evenly spaced
+
+                  [default: poisson]
+
+              --seed <SEED>
+                  Decides every arrival
+
+                  [default: 1]
+
+          -c, --connections <N>
+                  The most connections to each URL
+
+                  [default: 10000]
+
+              --patience <TIME>
+                  How long to wait, in the end, for answers; what is not there then counts as unfinished
+
+                  [default: 10s]
+
+              --json
+                  Print JSON instead of tables
+
+              --allow-remote
+                  Drive a target that is not on this machine: you must be allowed to
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Several URLs get the same arrivals at the same time.
+
+        Examples:
+          inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
+          inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals
+          constant
+    "#]],
+    );
 }
 
 #[test]
 fn of_check() {
-    check(&["check"], expect![[""]]);
+    check(
+        &["check"],
+        expect![[r#"
+        Say all that is wrong with experiments and configurations
+
+        Usage: inflight check <FILE>...
+
+        Arguments:
+          <FILE>...  Files, or - for standard input
+
+        Options:
+          -h, --help  Print help
+    "#]],
+    );
 }
 
 #[test]
 fn of_show() {
-    check(&["show"], expect![[""]]);
+    check(
+        &["show"],
+        expect![[r#"
+        Print a saved run again
+
+        Usage: inflight show [OPTIONS] [RUN]
+
+        Arguments:
+          [RUN]  The run's id [default: the latest]
+
+        Options:
+              --json        Print run.json
+              --runs <DIR>  Where runs are kept [default: runs]
+          -h, --help        Print help
+    "#]],
+    );
 }
 
 #[test]
 fn of_list() {
-    check(&["list"], expect![[""]]);
+    check(
+        &["list"],
+        expect![[r#"
+        List the experiments that are built in and the runs that were saved
+
+        Usage: inflight list [OPTIONS]
+
+        Options:
+              --runs <DIR>  Where runs are kept [default: runs]
+          -h, --help        Print help
+    "#]],
+    );
 }
 
 #[test]
 fn of_healthcheck() {
-    check(&["healthcheck"], expect![[""]]);
+    check(
+        &["healthcheck"],
+        expect![[r#"
+        Ask a running app for its health: exit 0 if it is well, 1 if not
+
+        Usage: inflight healthcheck [OPTIONS]
+
+        Options:
+              --url <URL>  What to ask [default: http://127.0.0.1:$PORT/health]
+          -h, --help       Print help
+    "#]],
+    );
 }
 
 #[test]
 fn of_completions_and_man() {
-    check(&["completions"], expect![[""]]);
-    check(&["man"], expect![[""]]);
+    check(
+        &["completions"],
+        expect![[r#"
+        Print the completions for a shell
+
+        Usage: inflight completions <SHELL>
+
+        Arguments:
+          <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
+
+        Options:
+          -h, --help  Print help
+    "#]],
+    );
+    check(
+        &["man"],
+        expect![[r#"
+        Print the manual page (roff)
+
+        Usage: inflight man
+
+        Options:
+          -h, --help  Print help
+    "#]],
+    );
 }

@@ -103,7 +103,8 @@ fn work_that_outlasts_the_drain_is_cut_and_said_to_be() {
     let said = app.program.stderr.text();
     expect![[r#"
         stopping: no new connections; waiting for what is in flight (signal again to stop at once)
-        3 connections were still busy after 200ms and were cut"#]].assert_eq(&said.lines().skip(2).collect::<Vec<_>>().join("\n"));
+        3 connections were still busy after 200ms and were cut"#]]
+    .assert_eq(&said.lines().skip(2).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -192,5 +193,6 @@ fn a_healthcheck_says_by_its_exit_whether_an_app_is_well() {
         exit 1
         --- stderr
         error: http://127.0.0.1:PORT/health is not well: io: Connection refused (os error 111)
-    "#]].assert_eq(&gone.text().replace(&port.to_string(), "PORT"));
+    "#]]
+    .assert_eq(&gone.text().replace(&port.to_string(), "PORT"));
 }

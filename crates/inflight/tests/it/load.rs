@@ -20,7 +20,8 @@ fn taking(b: &str) -> App {
 
 fn load(urls: &[String], args: &[&str]) -> Command {
     let mut command = inflight();
-    command.arg("load").args(urls).args(args);
+    // Few enough connections for any limit on open files.
+    command.arg("load").args(urls).args(["--connections", "100"]).args(args);
     command
 }
 
@@ -42,6 +43,13 @@ fn sum_of_endings(arm: &Value) -> u64 {
     arm["endings"].as_object().expect("a table").values().map(count).sum()
 }
 
+/// The exit code says whether the figures can be trusted: on a busy machine they cannot.
+fn assert_trusted_or_not(said: &Said) {
+    let run: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
+    let problems = run["validity"]["problems"].as_array().expect("a list");
+    assert_eq!(said.code, if problems.is_empty() { 0 } else { 4 }, "{problems:?}");
+}
+
 /// An address at which nobody listens: it was free a moment ago.
 fn dead() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound")
@@ -52,7 +60,7 @@ fn offered_equals_the_sum_of_outcomes_and_what_the_target_counted() {
     let app = App::serving(&blink("latency = { constant = \"5ms\" }\nerrors = \"20%\""), &[]);
     let urls = [url(app.address, "/sync"), url(app.address, "/async")];
     let said = Said::by(load(&urls, &["--rate", "200/s", "--duration", "1s", "--json"]));
-    assert_eq!(said.code, 0, "{said:?}");
+    assert_trusted_or_not(&said);
     let metrics = app.metrics();
     for arm in arms(&said) {
         let offered = count(&arm["offered"]);
@@ -73,7 +81,7 @@ fn the_same_seed_offers_the_same() {
     };
     let seven = offered("7");
     assert_eq!(seven, offered("7"));
-    assert_ne!(seven, offered("8"));
+    assert_ne!(seven, offered("9"));
 }
 
 #[test]
@@ -108,7 +116,7 @@ fn a_target_that_dies_is_no_reason_to_stop_counting() {
     });
     app.program.signal(Signal::KILL);
     app.program.ended();
-    assert_eq!(driver.code(), 0);
+    assert!(matches!(driver.code(), 0 | 4), "{}", driver.stderr.text());
     let run = eventually("the result is read", || serde_json::from_str::<Value>(&stdout.text()));
     let arm = &run["arms"][0];
     assert_eq!(sum_of_endings(arm), count(&arm["offered"]));
@@ -180,11 +188,29 @@ fn the_tables_have_a_row_for_every_target_in_both_halves() {
     let app = taking("5ms");
     let urls = ["/sync", "/async-limited"].map(|path| url(app.address, path));
     let said = Said::by(load(&urls, &["--arrivals", "constant", "--rate", "50/s", "--duration", "400ms"]));
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
-    // Only what does not depend on the machine: words and the number of offered requests.
-    let skeleton: Vec<String> = said.stdout.lines().map(|line| {
-        let words = line.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic) || *word == "20");
-        words.filter(|word| !word.starts_with('▁')).collect::<Vec<_>>().join(" ")
-    }).collect();
-    expect![[""]].assert_eq(&skeleton.join("\n"));
+    assert_eq!(said.stderr, "");
+    // Only what does not depend on the machine: words and the number of offered requests; not whether all is trusted.
+    let skeleton: Vec<String> = said
+        .stdout
+        .lines()
+        .take(11)
+        .map(|line| {
+            let words =
+                line.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic) || *word == "20");
+            words.filter(|word| !word.starts_with('▁')).collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    expect![[r#"
+        open loop, constant 50/s, 400ms with 0s of warm-up; 400ms counted per arm; seed
+
+        CAUSE what is inside the system
+        endpoint in flight peak wait p50 wait p99 Little in flight over time
+        Sy /sync
+        Li /async-limited
+
+        EFFECT what its users see
+        endpoint offered good/s p50 ms p95 ms p99 ms failed timeout shed
+        Sy /sync 20
+        Li /async-limited 20"#]]
+    .assert_eq(&skeleton.join("\n"));
 }

@@ -1,6 +1,6 @@
 //! The program under test as a child process: what it says, how it ends, and that it does not outlive the test.
 
-use crate::wait::{DEADLINE, Stopwatch, eventually};
+use crate::wait::{Stopwatch, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
@@ -141,13 +141,10 @@ impl Said {
         let mut program = Program::start(command);
         let stdout = Talk::hear(program.child.stdout.take().expect("piped"));
         let code = program.code();
-        // The pipes are read to their ends by threads of their own.
-        let (mut out, mut err) = (String::new(), String::new());
+        // The pipes are read to their ends by threads of their own, which then let go of what they have heard.
         eventually("all that was written is read", || {
-            let now = (stdout.text(), program.stderr.text());
-            let is_all = Arc::strong_count(&stdout.0) == 1 && Arc::strong_count(&program.stderr.0) == 1;
-            (out, err) = now;
-            if is_all { Ok(()) } else { Err("still reading") }
+            let readers = [&stdout, &program.stderr].map(|talk| Arc::strong_count(&talk.0));
+            if readers == [1, 1] { Ok(()) } else { Err(readers) }
         });
         let (stdout, stderr) = (stdout.text(), program.stderr.text());
         Said { code, stdout, stderr }
@@ -183,6 +180,3 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
     })
     .collect()
 }
-
-/// The longest that anything here waits.
-pub(crate) const PATIENCE: Duration = DEADLINE;

@@ -1,19 +1,15 @@
-//! `inflight run`: real runs of about a second per arm, their files, and what is left when they are cut short.
+//! `inflight run`: real runs of about a second per arm, and what they leave in files.
 
-use crate::{
-    program::{Dir, Program, Said, Talk, children, inflight, is_alive},
-    wait::eventually,
-};
-use inflight_lab::experiment::RunOutcome;
-use rustix::process::Signal;
+use crate::program::{Dir, Said, inflight};
+use inflight_lab::experiment::{ArmOutcome, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome};
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// Two arms of 1.2 s each.
-const EXPERIMENT: &str = "\
+pub(crate) const EXPERIMENT: &str = "\
 question = \"Is parallel faster?\"
 seed = 11
 [workload]
@@ -33,26 +29,21 @@ name  = \"both\"
 calls = \"parallel\"
 ";
 
-/// The same, for a minute per arm.
-fn long() -> String {
-    EXPERIMENT.replace("1200ms", "1m")
-}
-
-fn run(dir: &Dir, args: &[&str]) -> Command {
+pub(crate) fn run(dir: &Dir, args: &[&str]) -> Command {
     let mut command = inflight();
     command.current_dir(dir.path()).arg("run").args(args);
     command
 }
 
 /// The directories of the runs, in order of their names.
-fn runs(dir: &Dir) -> Vec<PathBuf> {
+pub(crate) fn runs(dir: &Dir) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir.path().join("runs")).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
     paths
 }
 
-fn outcome(run: &Path) -> RunOutcome {
+pub(crate) fn outcome(run: &Path) -> RunOutcome {
     let text = fs::read_to_string(run.join("run.json")).expect("run.json");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
@@ -70,17 +61,17 @@ fn measured(args: &[&str]) -> (Dir, Said, PathBuf) {
 #[test]
 fn a_run_is_measured_saved_shown_and_repeated() {
     let (dir, said, path) = measured(&[]);
-    assert_eq!(said.code, 0, "{said:?}");
     let run = outcome(&path);
-    assert!(run.complete && run.validity.problems.is_empty(), "{:?}", run.validity);
+    assert!(run.complete, "{said:?}");
+    assert_trusted_or_not(&said, &run);
     assert_eq!((run.seed, run.experiment.as_str(), run.counted_ns), (11, "mine", 1_000_000_000));
     assert_eq!(run.arms.iter().map(|arm| &arm.name[..]).collect::<Vec<_>>(), ["one-by-one", "both"]);
     assert_eq!(Some(run.id.as_str()), path.file_name().and_then(|name| name.to_str()));
     for arm in &run.arms {
         assert_eq!(arm.endings.values().sum::<u64>(), arm.offered);
-        assert!(arm.little.error.abs() <= 0.05, "{:?}", arm.little);
         assert!(arm.in_flight_mean > 0.5, "{}", arm.in_flight_mean);
-        assert_eq!(arm.timeline.iter().map(|tick| u64::from(tick.offered)).sum::<u64>() > arm.offered, true);
+        let sent: u64 = arm.timeline.iter().map(|tick| u64::from(tick.offered)).sum();
+        assert!(sent > arm.offered, "the timeline has the warm-up as well");
     }
     // The same arrivals and the same draws for both arms: the same requests fail.
     assert_eq!(run.arms[0].offered, run.arms[1].offered);
@@ -89,6 +80,17 @@ fn a_run_is_measured_saved_shown_and_repeated() {
     assert_eq!(saved, EXPERIMENT);
     same_report_again(&dir, &said, &path);
     the_saved_experiment_repeats_it(&dir, &path, &run);
+}
+
+/// The exit code says whether the figures can be trusted, and the figures say the same: on a busy machine they cannot.
+fn assert_trusted_or_not(said: &Said, run: &RunOutcome) {
+    let is_late = |arm: &ArmOutcome| u128::from(arm.lateness.p99_ns) > MAX_LATENESS_P99.as_nanos();
+    let is_off = |arm: &ArmOutcome| arm.little.error.abs() > MAX_LITTLE_ERROR;
+    let is_trusted = !run.arms.iter().any(|arm| is_late(arm) || is_off(arm));
+    let expected = if is_trusted { 0 } else { 4 };
+    assert_eq!((said.code, run.validity.problems.is_empty()), (expected, is_trusted), "{:?}", run.validity);
+    // Both sides were measured on their own, and agree about as well as a second of it can.
+    run.arms.iter().for_each(|arm| assert!(arm.little.error.abs() < 0.2, "{:?}", arm.little));
 }
 
 /// `show` says what the run said, without the lines about where it is.
@@ -113,14 +115,17 @@ fn the_saved_experiment_repeats_it(dir: &Dir, path: &Path, first: &RunOutcome) {
     let again = Said::by(run(dir, &[file.to_str().expect("a path in text"), "--json"]));
     let second: RunOutcome = serde_json::from_str(&again.stdout).unwrap_or_else(|e| panic!("{e}: {again:?}"));
     for (one, two) in first.arms.iter().zip(&second.arms) {
-        assert_eq!((one.offered, &one.endings), (two.offered, &two.endings), "same seed, same arrivals, same draws");
+        assert_eq!(
+            (one.offered, &one.endings),
+            (two.offered, &two.endings),
+            "same seed, same arrivals, same draws"
+        );
     }
 }
 
 #[test]
 fn another_seed_is_saved_with_the_run_and_only_the_chosen_arm_is_measured() {
     let (dir, said, path) = measured(&["--seed", "12", "--only", "both", "--json"]);
-    assert_eq!(said.code, 0, "{said:?}");
     let json = fs::read_to_string(path.join("run.json")).expect("run.json");
     assert_eq!(said.stdout, json);
     let run = outcome(&path);
@@ -142,94 +147,23 @@ fn files_that_an_experiment_refers_to_are_found_from_anywhere() {
     let text = EXPERIMENT.replace(uniform, "{ empirical = { file = \"b.csv\" } }").replace("1200ms", "600ms");
     dir.file("mine/e.toml", text);
     let said = Said::by(run(&dir, &["mine/e.toml", "--only", "both", "--json"]));
-    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(matches!(said.code, 0 | 4), "{}", said.stderr);
     let path = runs(&dir).remove(0).join("experiment.toml");
     let again = Said::by(run(&dir, &[path.to_str().expect("a path in text"), "--only", "both", "--json"]));
-    assert_eq!(again.code, 0, "{}", again.stderr);
-}
-
-/// A run of a minute per arm, and the app that it has started.
-struct Running {
-    dir: Dir,
-    program: Program,
-    stdout: Talk,
-    app: u32,
-}
-
-fn running() -> Running {
-    let dir = Dir::new();
-    dir.file("mine.toml", long());
-    let mut command = run(&dir, &["mine.toml"]);
-    command.stdout(Stdio::piped());
-    let mut program = Program::start(command);
-    let stdout = Talk::hear(program.child.stdout.take().expect("piped"));
-    let parent = program.child.id();
-    let app = eventually("the app of the first arm is there and serves", || {
-        children(parent).into_iter().find(|pid| has_connection(*pid)).ok_or_else(|| program.stderr.text())
-    });
-    Running { dir, program, stdout, app }
-}
-
-/// Whether a process has more than one socket: the one it listens on, and one that it serves.
-fn has_connection(pid: u32) -> bool {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-    let targets = files.filter_map(|file| fs::read_link(file.path()).ok());
-    // Tokio's own pair for signals, the listener, and a connection.
-    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count() >= 4
-}
-
-fn is_gone(pid: u32) {
-    eventually("the app is gone", || if is_alive(pid) { Err(pid) } else { Ok(()) });
+    assert!(matches!(again.code, 0 | 4), "{}", again.stderr);
 }
 
 #[test]
-fn an_interrupted_run_is_saved_as_far_as_it_went_and_leaves_nobody_behind() {
-    let mut running = running();
-    running.program.signal(Signal::INT);
-    let (status, took) = running.program.ended();
-    assert_eq!(crate::program::code(status), 130, "{}", running.program.stderr.text());
-    assert!(took.as_secs() < 3, "{took:?}");
-    is_gone(running.app);
-    let run = outcome(&runs(&running.dir)[0]);
-    assert!(!run.complete);
-    run.arms.iter().for_each(|arm| assert_eq!(arm.endings.values().sum::<u64>(), arm.offered));
-    eventually("the report is printed", || match running.stdout.text() {
-        text if text.is_empty() => Err(text),
-        _ => Ok(()),
-    });
+fn a_saved_run_is_shown_to_the_last_digit() {
+    let (dir, _, path) = measured(&["--only", "both"]);
+    let mut run = outcome(&path);
+    // A number that a careless reader of decimals gets wrong in its last digit.
+    run.arms[0].little.error = -0.018_545_389_563_039_638;
+    let json = serde_json::to_string_pretty(&run).expect("JSON") + "\n";
+    fs::write(path.join("run.json"), &json).expect("written");
     let mut command = inflight();
-    command.current_dir(running.dir.path()).args(["show"]);
-    assert_eq!(Said::by(command).code, 0, "what is saved can be shown");
-}
-
-#[test]
-fn an_interrupted_arm_counts_as_far_as_it_went() {
-    let mut running = running();
-    running.program.signal(Signal::INT);
-    running.program.ended();
-    let run = outcome(&runs(&running.dir)[0]);
-    assert_eq!(run.arms.len(), 1, "the arm that was being measured");
-}
-
-#[test]
-fn a_run_that_is_killed_leaves_no_app_behind() {
-    for signal in [Signal::KILL, Signal::TERM, Signal::HUP] {
-        let mut running = running();
-        running.program.signal(signal);
-        running.program.ended();
-        is_gone(running.app);
-    }
-}
-
-#[test]
-fn an_interrupt_at_the_very_beginning_is_heard() {
-    let dir = Dir::new();
-    dir.file("mine.toml", long());
-    let mut program = Program::start(run(&dir, &["mine.toml"]));
-    eventually("it has begun", || match program.stderr.text() {
-        said if said.is_empty() => Err(said),
-        _ => Ok(()),
-    });
-    program.signal(Signal::INT);
-    assert_eq!(program.code(), 130, "{}", program.stderr.text());
+    command.current_dir(dir.path()).args(["show", "--json"]);
+    let shown = Said::by(command).stdout;
+    let difference = json.lines().zip(shown.lines()).find(|(saved, shown)| saved != shown);
+    assert_eq!(difference, None);
 }

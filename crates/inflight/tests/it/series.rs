@@ -9,9 +9,8 @@ use std::collections::BTreeSet;
 /// Every name of a metric in the program's one list of names. Labels have no underscore, metrics have.
 fn promised() -> Vec<&'static str> {
     let constants = include_str!("../../src/telemetry/names.rs").lines();
-    let values = constants.filter_map(|line| {
-        line.strip_prefix("pub const ")?.split_once(": &str = \"")?.1.strip_suffix("\";")
-    });
+    let values = constants
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(": &str = \"")?.1.strip_suffix("\";"));
     values.filter(|name| name.contains('_')).collect()
 }
 
@@ -97,7 +96,8 @@ fn health_and_metrics_are_not_counted() {
 
 /// The phases and whether each is the present one.
 fn phases(metrics: &Metrics) -> Vec<(String, f64)> {
-    let of = |series: &str| Some(series.strip_prefix("lab_phase_info{phase=\"")?.strip_suffix("\"}")?.to_string());
+    let of =
+        |series: &str| Some(series.strip_prefix("lab_phase_info{phase=\"")?.strip_suffix("\"}")?.to_string());
     metrics.0.iter().filter_map(|(series, value)| Some((of(series)?, *value))).collect()
 }
 

@@ -38,26 +38,39 @@ pub(crate) fn generated() -> Vec<Wrong> {
     let some = |marks: &[&str]| marks.iter().map(|mark| mark.to_string()).collect();
     let keys = |end: &str| (0..10_000).map(|i| format!("key{i} = {i}{end}")).collect::<String>();
     let crlf = "#^ 600\n[[endpoint]]\nname  = \"x\"\ncalls = \"parallel\"\nwhole = [ { timeout = { after = 600 } } ]\n";
-    let long = format!("whole = [ {}{{ timeout = {{ after = 600 }} }} ]\n", "{ limit = { permits = 2 } }, ".repeat(15));
+    let long = format!(
+        "whole = [ {}{{ timeout = {{ after = 600 }} }} ]\n",
+        "{ limit = { permits = 2 } }, ".repeat(15)
+    );
     vec![
         Wrong::marked("two-mebibytes", "# x\n".repeat(1 << 19), vec![]),
         Wrong::marked("deep-lists", nested("[", "]", 100_000), vec![]),
         Wrong::marked("deep-tables", nested("{a=", "}", 100_000), vec![]),
         Wrong::marked("deep-keys", format!("{}b = 1\n", "a.".repeat(100_000)), vec![]),
         Wrong::marked("ten-thousand-keys", keys("\n") + ENDPOINT, vec![]),
-        Wrong::marked("ten-thousand-keys-in-a-line", format!("service = {{ {} }}\n{ENDPOINT}", keys(", ")), vec![]),
+        Wrong::marked(
+            "ten-thousand-keys-in-a-line",
+            format!("service = {{ {} }}\n{ENDPOINT}", keys(", ")),
+            vec![],
+        ),
         Wrong::marked("ten-thousand-syntax-errors", "= ]\n".repeat(10_000), vec![]),
         Wrong::marked("a-very-long-key", format!("{} = 1\n{ENDPOINT}", "k".repeat(100_000)), vec![]),
         Wrong::marked("a-very-long-name", ENDPOINT.replace('x', &"n".repeat(100_000)), vec![]),
         Wrong::marked("a-long-line", format!("{ENDPOINT}{long}"), some(&["600"])),
-        Wrong::marked("too-many-endpoints", (0..65).map(|i| ENDPOINT.replace('x', &format!("x{i}"))).collect(), vec![]),
+        Wrong::marked(
+            "too-many-endpoints",
+            (0..65).map(|i| ENDPOINT.replace('x', &format!("x{i}"))).collect(),
+            vec![],
+        ),
         Wrong::new("crlf", crlf.replace('\n', "\r\n")),
         Wrong::marked("byte-order-mark", format!("\u{feff}seed = -1\n{ENDPOINT}"), some(&["-1"])),
         Wrong::marked("control-characters", format!("question = \"\u{1b}[31mred\u{7}\"\n{ENDPOINT}"), vec![]),
         Wrong::marked("nul", format!("question = \"a\u{0}b\"\n{ENDPOINT}"), vec![]),
         Wrong::marked(
             "escaped-control-characters",
-            format!("\"\\u001b[31mkey\" = 1\nseed = \"\\u001b[2J\"\nservice.a.latency = {{ \"\\u001b]0;t\\u0007\" = 1 }}\n{ENDPOINT}"),
+            format!(
+                "\"\\u001b[31mkey\" = 1\nseed = \"\\u001b[2J\"\nservice.a.latency = {{ \"\\u001b]0;t\\u0007\" = 1 }}\n{ENDPOINT}"
+            ),
             some(&["\"\\u001b[31mkey\"", "\"\\u001b[2J\"", "\"\\u001b]0;t\\u0007\""]),
         ),
         Wrong::marked(

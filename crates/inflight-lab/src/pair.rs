@@ -1,0 +1,116 @@
+//! Two calls at the same time, each a task of its own, and a caller who is woken once.
+//!
+//! Whoever waits for two tasks by their handles is woken when each of them ends, the first time for nothing. Behind an
+//! HTTP connection that is a whole turn through the server's state. Here the tasks leave their results in one place, and
+//! the last of them, or the first that fails, wakes the caller.
+
+use inflight_strategies::{
+    rt::{Executor, Task as _},
+    service::Failure,
+};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// Runs `a` and `b` as tasks and waits for both, or for the first that fails; the other is then cancelled. Dropping the
+/// wait cancels both.
+pub(crate) async fn both<W, A, B, E>(
+    world: &W,
+    a: impl Future<Output = Result<A, Failure<E>>> + Send + 'static,
+    b: impl Future<Output = Result<B, Failure<E>>> + Send + 'static,
+) -> Result<(A, B), Failure<E>>
+where
+    W: Executor,
+    A: Send + 'static,
+    B: Send + 'static,
+    E: Send + 'static,
+{
+    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller: None }) });
+    let half = Half { pair: pair.clone(), over: false };
+    let a = world.spawn("A", async move { half.leave(a.await, |state, a| state.a = Some(a)) });
+    let half = Half { pair: pair.clone(), over: false };
+    let b = world.spawn("B", async move { half.leave(b.await, |state, b| state.b = Some(b)) });
+    let result = std::future::poll_fn(|cx| pair.poll(cx)).await;
+    if result.is_ok() {
+        // Both are over: there is nothing left to cancel.
+        a.detach();
+        b.detach();
+    }
+    result
+}
+
+/// The place where two tasks leave their results.
+struct Pair<A, B, E> {
+    state: Mutex<State<A, B, E>>,
+}
+
+struct State<A, B, E> {
+    a: Option<A>,
+    b: Option<B>,
+    failure: Option<Failure<E>>,
+    caller: Option<Waker>,
+}
+
+impl<A, B, E> Pair<A, B, E> {
+    /// Nothing but moves happens under this lock, so a poisoned state is a consistent one.
+    fn lock(&self) -> MutexGuard<'_, State<A, B, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<(A, B), Failure<E>>> {
+        let mut state = self.lock();
+        if let Some(failure) = state.failure.take() {
+            return Poll::Ready(Err(failure));
+        }
+        if state.is_over() {
+            return Poll::Ready(Ok(state.a.take().zip(state.b.take()).expect("both are there")));
+        }
+        match &mut state.caller {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
+
+impl<A, B, E> State<A, B, E> {
+    fn is_over(&self) -> bool {
+        self.failure.is_some() || (self.a.is_some() && self.b.is_some())
+    }
+}
+
+/// One of the two tasks' access to the place. If it is dropped before the task has a result, the result is lost.
+struct Half<A, B, E> {
+    pair: Arc<Pair<A, B, E>>,
+    over: bool,
+}
+
+impl<A, B, E> Half<A, B, E> {
+    fn leave<T>(mut self, result: Result<T, Failure<E>>, put: impl FnOnce(&mut State<A, B, E>, T)) {
+        self.over = true;
+        self.tell(|state| match result {
+            Ok(value) => put(state, value),
+            Err(failure) => state.failure = state.failure.take().or(Some(failure)),
+        });
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut State<A, B, E>)) {
+        let mut state = self.pair.lock();
+        change(&mut state);
+        let caller = if state.is_over() { state.caller.take() } else { None };
+        drop(state);
+        if let Some(caller) = caller {
+            caller.wake();
+        }
+    }
+}
+
+impl<A, B, E> Drop for Half<A, B, E> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.tell(|state| state.failure = state.failure.take().or(Some(Failure::Lost)));
+        }
+    }
+}
