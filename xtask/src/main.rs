@@ -1,2 +1,51 @@
-//! The tool shed.
-fn main(){}
+//! The tool shed: everything the project does to itself. `cargo xtask` lists the commands.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
+
+mod checkout;
+mod compose;
+mod grafana;
+mod interrupt;
+mod net;
+mod process;
+mod prometheus;
+mod report;
+mod stack;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  tidy              rules that no compiler checks: names, walls, links, sizes
+  stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
+  compose           compose.yaml on a local Docker engine
+  tools             fetches and builds what `stack` needs into the cache
+
+--keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
+cache folder. Exit code: 0 everything holds, 1 something does not, 2 usage.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["tidy"] => tidy::run(),
+        ["stack"] => stack::run(false),
+        ["stack", "--keep"] => stack::run(true),
+        ["compose"] => compose::run(),
+        ["tools"] => tools::run(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -149,6 +149,9 @@ impl Drop for Server {
 /// `collector`.
 pub(crate) fn app(text: Option<&str>, collector: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inflight"));
+    if let Some(v) = std::env::var_os("BENCH_PRELOAD") {
+        command.env("LD_PRELOAD", v);
+    }
     command.args(["serve", "--port", "0", "--workers", "1", "--until-stdin-closes"]);
     if let Some(text) = text {
         let path = std::env::temp_dir().join(format!("inflight-bench-{}.toml", std::process::id()));

@@ -1,6 +1,6 @@
 //! Endpoints over HTTP.
 
-mod lazy_timer;
+mod connections;
 pub mod router;
 pub mod server;
 pub mod settings;
@@ -8,12 +8,11 @@ pub mod status;
 
 use crate::{live, telemetry::Telemetry};
 use inflight_lab::{
-    call::{Call, Which},
-    dependency::{Dependency, Fault},
+    call::Which,
+    dependency::Dependency,
     experiment::Document,
     stack::{self, Both, Stack},
 };
-use inflight_strategies::service::{Failure, Service as _};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The endpoints of a document, running in the live world.
@@ -21,11 +20,12 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct App {
     world: live::World,
     telemetry: Arc<Telemetry>,
-    endpoints: BTreeMap<String, Endpoint>,
+    endpoints: BTreeMap<String, Arc<Endpoint>>,
 }
 
 #[derive(Debug)]
 struct Endpoint {
+    world: live::World,
     index: usize,
     name: String,
     stack: Stack<Both>,
@@ -38,14 +38,9 @@ impl App {
         let b = Dependency::new(Which::B, document.service_b.clone(), document.seed, world.clone());
         let endpoints = document.endpoints.iter().enumerate().map(|(index, spec)| {
             let stack = stack::build(index, spec, &world, (&a, &b), telemetry.sink());
-            (format!("/{}", spec.name), Endpoint { index, name: spec.name.clone(), stack })
+            let endpoint = Endpoint { world: world.clone(), index, name: spec.name.clone(), stack };
+            (format!("/{}", spec.name), Arc::new(endpoint))
         });
         Arc::new(App { endpoints: endpoints.collect(), telemetry, world })
-    }
-}
-
-impl Endpoint {
-    async fn call(&self, call: Call) -> Result<Both, Failure<Fault>> {
-        self.stack.call(call).await
     }
 }

@@ -13,9 +13,22 @@ use inflight_lab::{
 use inflight_strategies::{
     event::Event,
     rt::Clock as _,
-    service::{Failure, Outcome},
+    service::{Failure, Outcome, Service as _},
 };
 use std::{fmt::Write as _, time::Duration};
+
+impl Endpoint {
+    async fn answer(&self, call: Call, wants_timing: bool) -> Reply {
+        let trail = call.trail.clone().filter(|_| wants_timing);
+        let start = self.world.now();
+        let result = self.stack.call(call).await;
+        let mut response = respond(self, &result, self.world.now() - start);
+        if let Some(timing) = trail.and_then(|trail| server_timing(&trail.steps())) {
+            response.headers_mut().insert(SERVER_TIMING, timing);
+        }
+        response
+    }
+}
 
 /// A response with its whole body in memory.
 pub type Reply = Response<Full<Bytes>>;
@@ -28,25 +41,22 @@ pub const PHASE: HeaderName = HeaderName::from_static("x-inflight-phase");
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 impl App {
-    /// Answers one request.
-    pub async fn answer(&self, request: Request<Incoming>) -> Reply {
-        // Only the path and three headers are needed; the rest is released before the waiting begins.
-        let endpoint = match self.endpoints.get(request.uri().path()) {
-            Some(endpoint) if request.method() == Method::GET => endpoint,
-            found => return self.answer_plainly(&request, found.is_some()),
+    /// Answers one request. What is needed of it is taken at once and the rest released before anything is waited for: the
+    /// connection can then use its buffer again.
+    pub fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Reply> + Send + use<> {
+        let prepared = match self.endpoints.get(request.uri().path()) {
+            Some(endpoint) if request.method() == Method::GET => {
+                let (call, wants_timing) = self.admit(endpoint, request.headers());
+                Ok((endpoint.clone(), call, wants_timing))
+            }
+            found => Err(self.answer_plainly(&request, found.is_some())),
         };
-        let (call, wants_timing) = self.admit(endpoint, request.headers());
-        drop(request);
-        let trail = call.trail.clone();
-        let start = self.world.now();
-        let result = endpoint.call(call).await;
-        let total = self.world.now() - start;
-        let mut response = respond(endpoint, &result, total);
-        let timing = trail.filter(|_| wants_timing).and_then(|trail| server_timing(&trail.steps()));
-        if let Some(timing) = timing {
-            response.headers_mut().insert(SERVER_TIMING, timing);
+        async move {
+            match prepared {
+                Ok((endpoint, call, wants_timing)) => endpoint.answer(call, wants_timing).await,
+                Err(reply) => reply,
+            }
         }
-        response
     }
 
     /// Turns headers into a call. Its steps are kept if somebody will look at them: a trace, or the driver.

@@ -1,22 +1,24 @@
 //! The accept loop: a cap on connections, a time limit on headers, and a drain that ends.
 
-use super::App;
-use super::lazy_timer::LazyTimer;
+use super::{
+    App,
+    connections::{Connections, LOOKS, Open},
+};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use inflight_strategies::rt::{Clock as _, First, race};
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore},
 };
 
 /// How the server treats connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Connections at once; further ones wait in the kernel's queue.
-    pub max_connections: usize,
-    /// How long a client may take to send a request's head, and how long an idle connection is kept.
+    pub max_connections: u32,
+    /// How long a client may take to send a request's head, to read an answer, or to ask again.
     pub header_timeout: Duration,
     /// How long the drain may take.
     pub drain: Duration,
@@ -39,39 +41,32 @@ pub async fn serve(
     options: Options,
     stop: impl Future<Output = ()>,
 ) -> Drained {
-    let places = Arc::new(Semaphore::new(options.max_connections));
-    let (stopping, stopped) = watch::channel(false);
-    match race(stop, accept(&app, listener, &places, options, &stopped)).await {
-        First::Left(()) => {}
-        First::Right(never) => match never {},
+    let places = Arc::new(Semaphore::new(options.max_connections as usize));
+    let connections = Arc::new(Connections::default());
+    let serving = race(accept(&app, listener, &places, &connections), look(&app, &connections, options));
+    if let First::Right(never) = race(stop, serving).await {
+        match never {
+            First::Left(never) | First::Right(never) => match never {},
+        }
     }
-    // The listener is closed; connections are told to finish what they are at.
-    let _ = stopping.send(true);
-    drop(stopped);
+    // The listener is closed by now. Connections finish what they are at; all have ended when all places are free.
+    connections.drain();
     let deadline = app.world.sleep_until(app.world.now() + options.drain);
-    race(stopping.closed(), deadline).await;
-    Drained { cut: options.max_connections - places.available_permits() }
+    race(places.acquire_many(options.max_connections), deadline).await;
+    Drained { cut: options.max_connections as usize - places.available_permits() }
 }
 
 async fn accept(
     app: &Arc<App>,
     listener: TcpListener,
     places: &Arc<Semaphore>,
-    options: Options,
-    stopped: &watch::Receiver<bool>,
+    connections: &Arc<Connections>,
 ) -> Infallible {
     loop {
         // A place first, then the connection: what has no place stays in the kernel's queue.
         let place = places.clone().acquire_owned().await.expect("never closed");
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let connection = serve_connection(app.clone(), stream, options, stopped.clone());
-                let place = Place::taken(place, app);
-                tokio::spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
+            Ok((stream, _)) => drop(tokio::spawn(converse(app.clone(), stream, connections.enter(), place))),
             Err(error) if is_the_connections_own(&error) => {}
             Err(error) => {
                 app.telemetry.accept_failed(&error);
@@ -87,45 +82,42 @@ fn is_the_connections_own(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A place among the open connections; given back, and counted down, by dropping it.
-struct Place {
-    app: Arc<App>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    fn taken(permit: OwnedSemaphorePermit, app: &Arc<App>) -> Place {
-        app.telemetry.connections(1);
-        Place { app: app.clone(), _permit: permit }
+/// Cuts connections that are quiet for longer than they may be.
+async fn look(app: &App, connections: &Connections, options: Options) -> Infallible {
+    loop {
+        app.world.sleep_until(app.world.now() + options.header_timeout / LOOKS).await;
+        connections.look();
     }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.app.telemetry.connections(-1);
-    }
-}
-
-async fn serve_connection(
-    app: Arc<App>,
-    stream: TcpStream,
-    options: Options,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// One connection, from its first byte to its last.
+async fn converse(app: Arc<App>, stream: TcpStream, open: Open, _place: OwnedSemaphorePermit) {
     // Answers are small and whole: waiting to fill a packet would only add delay.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(app.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(LazyTimer)
-        .header_read_timeout(options.header_timeout)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    // An error here is a client that went away or spoke no HTTP: its request, if there was one, has been counted.
-    if let First::Right(_) = race(connection.as_mut(), stopped.changed()).await {
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
-    }
+    let _counted = app.telemetry.connection();
+    // Made in the place where it stays: a connection is large, and there may be 20,000.
+    let mut connection = pin!(http1::Builder::new().serve_connection(
+        TokioIo::new(stream),
+        service_fn(|request| {
+            let busy = open.pulse.begin();
+            let answer = app.answer(request);
+            async move {
+                let reply = answer.await;
+                drop(busy);
+                Ok::<_, Infallible>(reply)
+            }
+        })
+    ));
+    let mut was_told = false;
+    poll_fn(|cx| {
+        if open.pulse.is_cut(cx.waker()) {
+            return Poll::Ready(());
+        }
+        if open.connections.is_draining() && !std::mem::replace(&mut was_told, true) {
+            connection.as_mut().graceful_shutdown();
+        }
+        // An error is a client that went away or spoke no HTTP: its request, if there was one, has been counted.
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
 }

@@ -55,15 +55,15 @@ fn configuration(flags: &cli::Serve) -> anyhow::Result<Source> {
     Source::read(text, &name)
 }
 
-fn max_connections(asked: Option<u32>, files: u64) -> anyhow::Result<usize> {
+fn max_connections(asked: Option<u32>, files: u64) -> anyhow::Result<u32> {
     let most = files.saturating_sub(RESERVED_FILES).max(1);
     match asked {
         Some(n) if n == 0 || u64::from(n) > most => Err(BadInput(format!(
             "error: --max-connections {n}: expected 1 to {most}; this process may open {files} files (ulimit -n)"
         ))
         .into()),
-        Some(n) => Ok(n as usize),
-        None => Ok(usize::try_from(most).unwrap_or(usize::MAX).min(1 << 20)),
+        Some(n) => Ok(n),
+        None => Ok(u32::try_from(most).unwrap_or(u32::MAX).min(1 << 20)),
     }
 }
 

@@ -134,9 +134,10 @@ impl Telemetry {
         self.tracing.as_ref().map(|(_, writer)| writer.for_request(endpoint, headers))
     }
 
-    /// A connection was opened (1) or closed (−1).
-    pub fn connections(&self, change: i64) {
-        self.connections.add(change, &[]);
+    /// A connection was opened; it is counted until the guard is dropped.
+    pub fn connection(self: &Arc<Self>) -> OpenConnection {
+        self.connections.add(1, &[]);
+        OpenConnection(self.clone())
     }
 
     /// A connection could not be accepted.
@@ -179,6 +180,16 @@ impl Telemetry {
         let lost =
             |what: &str, error: &dyn std::fmt::Display| format!("the last {what} may be lost: {error}");
         metrics.map_err(|e| lost("metrics", &e)).and(traces.map_err(|e| lost("spans", &e)))
+    }
+}
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+pub struct OpenConnection(Arc<Telemetry>);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.add(-1, &[]);
     }
 }
 

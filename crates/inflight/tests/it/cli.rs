@@ -48,10 +48,10 @@ fn an_unknown_experiment_is_bad_input() {
     check(
         &["run", "four-endpoint"],
         expect![[r#"
-        exit 2
-        --- stderr
-        error: no experiment "four-endpoint": there is four-endpoints, memory-cliff; or give a file's path
-    "#]],
+            exit 2
+            --- stderr
+            error: no experiment "four-endpoint". did you mean four-endpoints? There is four-endpoints, memory-cliff; or give a file's path
+        "#]],
     );
     check(
         &["run", "./nowhere.toml"],
@@ -209,10 +209,10 @@ fn an_address_that_is_not_ours_is_an_error() {
     check(
         &["serve", "--port", "0", "--bind", "192.0.2.1"],
         expect![[r#"
-        exit 1
-        --- stderr
-        error: cannot listen on 192.0.2.1:0: Cannot assign requested address (os error 99); choose another with --port or PORT (0: any free one)
-    "#]],
+            exit 1
+            --- stderr
+            error: cannot listen on 192.0.2.1:0: Cannot assign requested address (os error 99); that address is not this machine's; choose one with --bind
+        "#]],
     );
     check(
         &["serve", "--config", "nowhere.toml"],

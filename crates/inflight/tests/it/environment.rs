@@ -90,11 +90,11 @@ fn the_port_is_that_of_the_environment_unless_a_flag_says_otherwise() {
         said.stderr.replace(&port(&taken), "TAKEN").replace(&port(&other), "OTHER")
     };
     expect![[r#"
-        error: cannot listen on 127.0.0.1:TAKEN: Address already in use (os error 98); choose another with --port or PORT (0: any free one)
+        error: cannot listen on 127.0.0.1:TAKEN: Address already in use (os error 98); choose another port with --port or PORT (0: any free one)
     "#]]
     .assert_eq(&named(serve(&[], &[("PORT", &port(&taken))])));
     expect![[r#"
-        error: cannot listen on 127.0.0.1:OTHER: Address already in use (os error 98); choose another with --port or PORT (0: any free one)
+        error: cannot listen on 127.0.0.1:OTHER: Address already in use (os error 98); choose another port with --port or PORT (0: any free one)
     "#]]
     .assert_eq(&named(serve(&["--port", &port(&other)], &[("PORT", &port(&taken))])));
 }

@@ -170,7 +170,7 @@ fn two_apps_on_one_port_is_an_error_of_the_second() {
     expect![[r#"
         exit 1
         --- stderr
-        error: cannot listen on 127.0.0.1:PORT: Address already in use (os error 98); choose another with --port or PORT (0: any free one)
+        error: cannot listen on 127.0.0.1:PORT: Address already in use (os error 98); choose another port with --port or PORT (0: any free one)
     "#]]
     .assert_eq(&said.text().replace(&port, "PORT"));
     assert_eq!(app.get("/health").status, 200, "the first is not disturbed");

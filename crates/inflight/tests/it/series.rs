@@ -4,6 +4,7 @@ use crate::{
     app::{App, blink},
     metrics::Metrics,
 };
+use expect_test::expect;
 use std::collections::BTreeSet;
 
 /// Every name of a metric in the program's one list of names. Labels have no underscore, metrics have.
@@ -41,6 +42,32 @@ fn every_metric_that_is_there_is_promised() {
     let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     let strangers: Vec<&str> = typed.filter(|name| !promised.contains(name)).collect();
     assert_eq!(strangers, [""; 0]);
+}
+
+#[test]
+fn counters_stand_at_zero_before_the_first_request() {
+    // A rate must see the step from nothing to one.
+    let metrics = served().metrics();
+    let counters = metrics.0.iter().filter(|(series, _)| {
+        series.starts_with("http_requests_total") || series.starts_with("service_errors_total")
+    });
+    expect![[r#"
+        http_requests_total{endpoint="/async",status="200"} 0
+        http_requests_total{endpoint="/async",status="503"} 0
+        http_requests_total{endpoint="/async-limited",status="200"} 0
+        http_requests_total{endpoint="/async-limited",status="503"} 0
+        http_requests_total{endpoint="/async-timeout",status="200"} 0
+        http_requests_total{endpoint="/async-timeout",status="408"} 0
+        http_requests_total{endpoint="/async-timeout",status="503"} 0
+        http_requests_total{endpoint="/async-timeout-detached",status="200"} 0
+        http_requests_total{endpoint="/async-timeout-detached",status="408"} 0
+        http_requests_total{endpoint="/async-timeout-detached",status="503"} 0
+        http_requests_total{endpoint="/sync",status="200"} 0
+        http_requests_total{endpoint="/sync",status="503"} 0
+        service_errors_total{service="A"} 0
+        service_errors_total{service="B"} 0
+    "#]]
+    .assert_eq(&counters.map(|(series, value)| format!("{series} {value}\n")).collect::<String>());
 }
 
 #[test]

@@ -114,10 +114,10 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
     check(
         &["load", "127.0.0.1:8080"],
         expect![[r#"
-        exit 2
-        --- stderr
-        error: "127.0.0.1:8080": only http:// can be driven
-    "#]],
+            exit 2
+            --- stderr
+            error: "127.0.0.1:8080": expected a URL; did you mean http://127.0.0.1:8080?
+        "#]],
     );
     check(
         &["load", "https://127.0.0.1/"],
@@ -130,18 +130,18 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
     check(
         &["load", "/async"],
         expect![[r#"
-        exit 2
-        --- stderr
-        error: "/async": expected a URL such as http://127.0.0.1:8080/async
-    "#]],
+            exit 2
+            --- stderr
+            error: "/async": expected a URL; did you mean http:///async?
+        "#]],
     );
     check(
         &["load", ""],
         expect![[r#"
-        exit 2
-        --- stderr
-        error: "": expected a URL such as http://127.0.0.1:8080/async
-    "#]],
+            exit 2
+            --- stderr
+            error: "": expected a URL; did you mean http://?
+        "#]],
     );
     check(
         &["load", "http://127.0.0.1:99999/"],

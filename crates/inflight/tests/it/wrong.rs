@@ -21,9 +21,9 @@ impl Wrong {
         Wrong { name: name.into(), text, marks }
     }
 
-    /// Line number `line`, from 1.
+    /// Line number `line`, from 1, as an editor shows it.
     pub(crate) fn text_line(&self, line: usize) -> &str {
-        self.text.lines().nth(line - 1).unwrap_or("")
+        self.text.trim_start_matches('\u{feff}').lines().nth(line - 1).unwrap_or("")
     }
 }
 
