@@ -39,7 +39,7 @@ pub(super) fn register(meter: &Meter, runtime: &RuntimeMetrics) {
     gauge(meter, names::PROCESS_VIRTUAL_MEMORY, "Address space in use", look(|l| l.virtual_bytes));
     gauge(meter, names::PROCESS_THREADS, "Threads", look(|l| l.threads));
     gauge(meter, names::PROCESS_OPEN_FDS, "Open file descriptors", process::open_fds);
-    gauge(meter, names::ALLOCATOR_ALLOCATED, "Bytes allocated and not freed", || Some(memory::allocated()));
+    gauge(meter, names::ALLOCATOR_ALLOCATED, "Bytes allocated and not freed", memory::allocated);
     meter
         .f64_observable_counter(names::PROCESS_CPU_SECONDS)
         .with_description("Processor time used")
