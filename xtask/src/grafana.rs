@@ -21,6 +21,7 @@ pub(crate) fn queries(dashboard: &str) -> Result<Vec<Query>> {
     }
     for annotation in list(&dashboard["annotations"]["list"]) {
         push(&mut found, "annotation", &annotation["name"], &annotation["expr"]);
+        push(&mut found, "annotation", &annotation["name"], &annotation["target"]["expr"]);
     }
     for variable in list(&dashboard["templating"]["list"]) {
         let text =

@@ -60,12 +60,13 @@ impl<W: World> OpenLoop<W> {
         }
     }
 
-    /// Sends one request, as a task of its own, and books it.
+    /// Books one request and sends it, as a task of its own. It is booked first: what is offered is known even if the task
+    /// comes late to its turn.
     fn shoot(&self, shot: Shot, target: impl Target, recorder: Arc<Recorder>) {
         let world = self.world.clone();
+        recorder.begin(shot.intended, world.now());
         let task = self.world.spawn("request", async move {
             let sent = world.now();
-            recorder.begin(shot.intended, sent);
             let Ok(reply) = target.call(shot).await;
             recorder.end(&Sample { intended: shot.intended, sent, done: world.now(), reply });
         });

@@ -106,13 +106,9 @@ pub fn build<W: World>(
     sink: Arc<dyn Sink>,
 ) -> Stack<Both> {
     let tap = Tap { endpoint: index, place: Place::Endpoint, sink };
-    let guarded = |which, dependency: &Arc<Dependency<W>>, layers: &[LayerSpec]| {
-        let seen =
-            observe::Observe::new(world.clone(), tap.at(Place::Service(which))).layer(dependency.clone());
-        if layers.is_empty() {
-            return Guarded::Bare(Arc::new(seen));
-        }
-        Guarded::Layered(surround(BoxService::new(seen), layers, Some(which), world, &tap))
+    let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
+        let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
+        surround(BoxService::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)
     };
     let work = Work {
         calls: spec.calls,
@@ -141,31 +137,12 @@ fn surround<W: World, T: Send + 'static>(
     })
 }
 
-/// A dependency, seen, behind its layers. Without layers it is called without a box.
-#[derive(Clone)]
-enum Guarded<W: World> {
-    Bare(Arc<observe::Observed<Arc<Dependency<W>>, W, Tap>>),
-    Layered(Stack<Answer>),
-}
-
-impl<W: World> Service<Call> for Guarded<W> {
-    type Response = Answer;
-    type Error = Failure<Fault>;
-
-    async fn call(&self, call: Call) -> Result<Answer, Failure<Fault>> {
-        match self {
-            Guarded::Bare(service) => Service::call(&**service, call).await,
-            Guarded::Layered(service) => service.call(call).await,
-        }
-    }
-}
-
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
 /// parallel it cancels the other call.
-struct Work<W: World> {
+struct Work<W> {
     calls: Calls,
-    a: Guarded<W>,
-    b: Guarded<W>,
+    a: Stack<Answer>,
+    b: Stack<Answer>,
     world: W,
 }
 

@@ -7,7 +7,7 @@
 use crate::{
     bare,
     client::{Client, Sample},
-    machine::{Pinned, Server, app, raise_open_files, run_at_once, run_in_turn},
+    machine::{Pinned, Server, app, raise_open_files},
     sink::Sink,
     verdict,
 };
@@ -19,10 +19,7 @@ use inflight_lab::{
     workload::Arrivals,
 };
 use inflight_strategies::units::Rate;
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Bars at 1,000/s, in milliseconds, and per request in flight, in kilobytes of 1,000 bytes.
 const P50_BAR: f64 = 0.3;
@@ -175,11 +172,8 @@ impl Round {
 /// Measures and prints.
 pub(crate) fn measure(pinned: &Pinned, quick: bool) {
     let sink = Sink::start();
-    let own = std::process::id();
-    let turn =
-        if run_at_once(own) { "ahead of other programs" } else { "IN TURN with other programs (no chrt)" };
     println!(
-        "\nBar 5: latency added to the sleep, ms, /async, open loop, metrics on, {turn}; best round by p99"
+        "\nBar 5: latency added to the sleep, ms, /async, open loop, metrics on; of several rounds the best by p99"
     );
     println!(
         "{:<32}{:>8}{:>11}{:>9}{:>9}{:>9}{:>14}{:>9}{:>14}",
@@ -194,19 +188,11 @@ pub(crate) fn measure(pinned: &Pinned, quick: bool) {
         "known points at 1,000/s, p50 and p99: Go/Gin 0.57 and 1.28, plain axum 1.06 and 2.01, raw epoll 0.12 and 0.25;\n\
          KB per request in flight: Go/Gin 27, plain axum 20"
     );
-    run_in_turn(own);
-}
-
-/// Starts a server that runs as soon as it is woken, if that can be had.
-fn start(pinned: &Pinned, command: Command) -> Server {
-    let server = pinned.start(command);
-    let _ = run_at_once(server.id());
-    server
 }
 
 /// The client against a server without delays: what of the added latency is the loopback's and the client's own.
 fn floor(pinned: &Pinned, rate: f64, quick: bool) {
-    let bare = start(pinned, bare::command());
+    let bare = pinned.start(bare::command());
     let mut client = Client::new(bare.address, "/");
     let seconds = if quick { 2 } else { 5 };
     let schedule = Schedule {
@@ -222,7 +208,7 @@ fn floor(pinned: &Pinned, rate: f64, quick: bool) {
 /// The built-in delays at `rate`.
 fn real_delays(pinned: &Pinned, sink: &Sink, rate: f64, quick: bool) {
     let foreseen = Foreseen::new(DEFAULT_CONFIG);
-    let server = start(pinned, app(None, sink.address));
+    let server = pinned.start(app(None, sink.address));
     let mut client = Client::new(server.address, "/async");
     let (rounds, counted) = if quick { (1, 4) } else { (3, 8) };
     let rounds: Vec<Round> = (1..=rounds)
@@ -260,7 +246,7 @@ fn many_in_flight(pinned: &Pinned, sink: &Sink, quick: bool) {
          [[endpoint]]\nname = \"async\"\ncalls = \"parallel\"\n"
     );
     let foreseen = Foreseen::new(&configuration);
-    let server = start(pinned, app(Some(&configuration), sink.address));
+    let server = pinned.start(app(Some(&configuration), sink.address));
     let allocated = || server.metric("allocator_allocated_bytes").unwrap_or(f64::NAN);
     let (asked_idle, idle) = (allocated(), server.resident());
     let mut client = Client::new(server.address, "/async");

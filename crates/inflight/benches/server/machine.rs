@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -25,60 +26,57 @@ pub(crate) fn raise_open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(WANTED)
 }
 
-/// Asks for precedence over whatever else this machine does, for this process and the servers that it starts.
-pub(crate) fn take_precedence() -> bool {
-    rustix::process::nice(-15).is_ok()
-}
-
-/// Lets the threads of process `id` run as soon as they are woken, whatever else this machine does. For work that mostly
-/// sleeps: the kernel may otherwise let another program finish its turn of some milliseconds first.
-pub(crate) fn run_at_once(id: u32) -> bool {
+/// Lets the threads of process `id` run as soon as they are woken, whatever else this machine does: the kernel may
+/// otherwise let another program finish its turn of some milliseconds first. Whoever asks for this must leave pauses.
+fn run_at_once(id: u32) -> bool {
     let mut command = Command::new("chrt");
     command.args(["--all-tasks", "--fifo", "--pid", "5"]).arg(id.to_string());
     let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// The opposite: as it was before.
-pub(crate) fn run_in_turn(id: u32) {
-    let mut command = Command::new("chrt");
-    command.args(["--all-tasks", "--other", "--pid", "0"]).arg(id.to_string());
-    let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-}
-
-/// Which processor serves and which one asks, if there are two and the system lets us choose.
+/// Which processor serves and which one asks, if there are two and the system lets us choose, and who goes first.
 #[derive(Debug)]
-pub(crate) struct Pinned(Option<(usize, usize)>);
+pub(crate) struct Pinned {
+    processors: Option<(usize, usize)>,
+    at_once: bool,
+}
 
 impl Pinned {
     /// Takes the first two processors that this process may use, and moves this thread to the second.
     pub(crate) fn try_new() -> Pinned {
-        let Ok(allowed) = sched_getaffinity(None) else { return Pinned(None) };
+        let allowed = sched_getaffinity(None).unwrap_or(CpuSet::new());
         let mut usable = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu));
-        match (usable.next(), usable.next()) {
-            (Some(server), Some(client)) if move_to(client) => Pinned(Some((server, client))),
-            _ => Pinned(None),
-        }
+        let processors = match (usable.next(), usable.next()) {
+            (Some(server), Some(client)) if move_to(client) => Some((server, client)),
+            _ => None,
+        };
+        Pinned { processors, at_once: run_at_once(std::process::id()) }
     }
 
     /// What was chosen, in words.
     pub(crate) fn describe(&self) -> String {
-        match self.0 {
+        let turn = if self.at_once {
+            "ahead of other programs (SCHED_FIFO)"
+        } else {
+            "IN TURN with other programs: chrt(1) was refused, and tails are worth less"
+        };
+        match self.processors {
             Some((server, client)) => {
-                format!("server on processor {server}, client and collector on processor {client}")
+                format!("server on processor {server}, client and collector on processor {client}, {turn}")
             }
-            None => "NOT PINNED: server and client share processors, and the figures are worth less".into(),
+            None => format!("NOT PINNED: server and client share processors; {turn}"),
         }
     }
 
     /// Starts `command`, a server that prints its address as `listening on http://…`, on the server's processor.
     pub(crate) fn start(&self, mut command: Command) -> Server {
-        if let Some((server, _)) = self.0 {
+        if let Some((server, _)) = self.processors {
             // A child begins where the thread is that starts it.
             move_to(server);
         }
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        if let Some((_, client)) = self.0 {
+        if let Some((_, client)) = self.processors {
             move_to(client);
         }
         let mut child = child.expect("the server starts");
@@ -86,6 +84,9 @@ impl Pinned {
         let stdout = child.stdout.take().expect("piped above");
         BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
         let address = line.trim().strip_prefix("listening on http://").and_then(|a| a.parse().ok());
+        let _ = run_at_once(child.id());
+        // It has been read.
+        let _ = fs::remove_file(configuration_file());
         Server { address: address.unwrap_or_else(|| panic!("not an address: {line:?}")), child }
     }
 }
@@ -104,11 +105,6 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The number of its process.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Processor time used so far by all its threads.
     pub(crate) fn processor_time(&self) -> Duration {
         let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
@@ -145,16 +141,17 @@ impl Drop for Server {
     }
 }
 
+fn configuration_file() -> PathBuf {
+    std::env::temp_dir().join(format!("inflight-bench-{}.toml", std::process::id()))
+}
+
 /// The app as it would be in production, with `text` as its configuration (none: the built-in one), its metrics going to
 /// `collector`.
 pub(crate) fn app(text: Option<&str>, collector: SocketAddr) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inflight"));
-    if let Some(v) = std::env::var_os("BENCH_PRELOAD") {
-        command.env("LD_PRELOAD", v);
-    }
     command.args(["serve", "--port", "0", "--workers", "1", "--until-stdin-closes"]);
     if let Some(text) = text {
-        let path = std::env::temp_dir().join(format!("inflight-bench-{}.toml", std::process::id()));
+        let path = configuration_file();
         fs::write(&path, text).expect("a file for the configuration");
         command.arg("--config").arg(path);
     }

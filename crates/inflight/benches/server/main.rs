@@ -27,9 +27,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let pinned = machine::Pinned::try_new();
-    let first =
-        if machine::take_precedence() { "before other programs" } else { "NO PRECEDENCE: nice(2) refused" };
-    println!("{}; {first}", pinned.describe());
+    println!("{}", pinned.describe());
     let quick = has("quick");
     let sections = [("cost", cost::measure as fn(&machine::Pinned, bool)), ("delay", delay::measure)];
     let chosen: Vec<_> = sections.iter().filter(|(name, _)| has(name)).collect();

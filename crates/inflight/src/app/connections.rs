@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence},
     },
     task::Waker,
 };
@@ -58,13 +58,15 @@ impl Connections {
 
     /// From now on every connection ends with the request that it is at, or at once if it is at none.
     pub(super) fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        // Each side writes and then reads what the other wrote: a connection either sees this, or is seen and woken.
+        self.draining.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         self.open().values().for_each(|pulse| pulse.wake());
     }
 
     /// Whether [`Connections::drain`] was called.
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.load(Ordering::SeqCst)
     }
 }
 
@@ -93,7 +95,10 @@ impl Pulse {
 
     /// Whether this connection has been quiet for too long. `waker` is its task's: it is woken when that changes.
     pub(super) fn is_cut(&self, waker: &Waker) -> bool {
-        self.waker.get_or_init(|| waker.clone());
+        if self.waker.get().is_none() {
+            self.waker.get_or_init(|| waker.clone());
+            fence(Ordering::SeqCst);
+        }
         self.cut.load(Ordering::Acquire)
     }
 }

@@ -1,6 +1,7 @@
 //! From an HTTP request to an endpoint, and from what it answers to an HTTP response.
 
 use super::{App, Endpoint, status};
+use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -15,7 +16,27 @@ use inflight_strategies::{
     rt::Clock as _,
     service::{Failure, Outcome, Service as _},
 };
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+/// What a request has become once its head was read.
+enum Prepared {
+    Call(Arc<Endpoint>, Call, bool),
+    Metrics(Arc<Telemetry>),
+    Reply(Reply),
+}
+
+impl Prepared {
+    async fn finish(self) -> Reply {
+        match self {
+            Prepared::Call(endpoint, call, wants_timing) => endpoint.answer(call, wants_timing).await,
+            Prepared::Metrics(telemetry) => {
+                let page = tokio::task::spawn_blocking(move || telemetry.prometheus_text()).await;
+                text("text/plain; version=0.0.4; charset=utf-8", page.unwrap_or_default())
+            }
+            Prepared::Reply(reply) => reply,
+        }
+    }
+}
 
 impl Endpoint {
     async fn answer(&self, call: Call, wants_timing: bool) -> Reply {
@@ -47,16 +68,14 @@ impl App {
         let prepared = match self.endpoints.get(request.uri().path()) {
             Some(endpoint) if request.method() == Method::GET => {
                 let (call, wants_timing) = self.admit(endpoint, request.headers());
-                Ok((endpoint.clone(), call, wants_timing))
+                Prepared::Call(endpoint.clone(), call, wants_timing)
             }
-            found => Err(self.answer_plainly(&request, found.is_some())),
+            None if request.uri().path() == "/metrics" && request.method() == Method::GET => {
+                Prepared::Metrics(self.telemetry.clone())
+            }
+            found => Prepared::Reply(self.answer_plainly(&request, found.is_some())),
         };
-        async move {
-            match prepared {
-                Ok((endpoint, call, wants_timing)) => endpoint.answer(call, wants_timing).await,
-                Err(reply) => reply,
-            }
-        }
+        prepared.finish()
     }
 
     /// Turns headers into a call. Its steps are kept if somebody will look at them: a trace, or the driver.
@@ -86,7 +105,6 @@ impl App {
         }
         match path {
             "/health" => text("text/plain", "ok".into()),
-            "/metrics" => text("text/plain; version=0.0.4; charset=utf-8", self.telemetry.prometheus_text()),
             _ => text("text/plain", self.index()),
         }
     }

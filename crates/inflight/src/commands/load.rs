@@ -67,7 +67,9 @@ fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
 async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketAddr)> {
     let bad = |why: &str| BadInput(format!("error: {text:?}: {why}"));
     if !text.contains("://") {
-        return Err(bad(&format!("expected a URL; did you mean http://{text}?")).into());
+        let is_host = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
+        let guess = if is_host { format!("; did you mean http://{text}?") } else { String::new() };
+        return Err(bad(&format!("expected a URL such as http://127.0.0.1:8080/async{guess}")).into());
     }
     let uri: Uri = text.parse().map_err(|_| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
     let host = uri.host().ok_or_else(|| bad("expected a URL such as http://127.0.0.1:8080/async"))?;

@@ -164,7 +164,7 @@ fn outcome(
         seed: *seed,
         time_scale: *time_scale,
         workload: in_words(&workload),
-        counted_ns: (workload.duration - workload.warmup).as_nanos() as u64,
+        counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
         complete,
         validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
         arms,

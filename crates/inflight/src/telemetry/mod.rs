@@ -1,12 +1,14 @@
 //! What OpenTelemetry, Prometheus and traces get to see.
 //!
-//! One set of instruments has up to two readers: the text at `/metrics`, always, and OTLP over HTTP, if an endpoint is
-//! configured. Without one nothing is exported and nothing is said about it.
+//! One set of instruments has one reader. What it collects is the text at `/metrics`, when that is asked for, and goes out by
+//! OTLP over HTTP on schedule, if an endpoint is configured. Without one nothing is exported and nothing is said about it.
 
+mod exposition;
 mod memory;
 mod metrics;
 mod otlp;
 mod process;
+mod reader;
 mod runtime;
 mod spans;
 
@@ -49,7 +51,7 @@ const MAX_PHASES: usize = 16;
 pub struct Telemetry {
     provider: SdkMeterProvider,
     tracing: Option<(SdkTracerProvider, spans::Writer)>,
-    registry: prometheus::Registry,
+    page: Arc<reader::Page>,
     metrics: Arc<metrics::Metrics>,
     requests: Counter<u64>,
     connections: UpDownCounter<i64>,
@@ -68,17 +70,17 @@ struct Phases {
 impl Telemetry {
     /// Sets everything up for `document`, as the environment asks.
     pub fn start(document: &Document, world: &live::World, env: Env<'_>) -> anyhow::Result<Arc<Telemetry>> {
-        let registry = prometheus::Registry::new();
         let export = exporters(env)?;
         let resource = Resource::builder().with_service_name(service_name(env)).build();
-        let mut provider = SdkMeterProvider::builder().with_resource(resource.clone());
-        provider = provider.with_reader(prometheus_reader(&registry)?);
-        if let Some(exporter) = export.metrics {
-            let interval = settings::export_interval(env)?;
-            provider =
-                provider.with_reader(PeriodicReader::builder(exporter).with_interval(interval).build());
-        }
-        let provider = provider.build();
+        let interval = match export.metrics {
+            Some(_) => settings::export_interval(env)?,
+            None => NEVER,
+        };
+        let page = Arc::new(reader::Page::default());
+        let exporter = reader::Exporter { page: page.clone(), otlp: export.metrics };
+        let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
+        let provider =
+            SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(reader).build();
         let tracing = export.spans.map(|exporter| {
             let provider =
                 SdkTracerProvider::builder().with_resource(resource).with_batch_exporter(exporter).build();
@@ -88,7 +90,7 @@ impl Telemetry {
         });
         let meter = provider.meter("inflight");
         runtime::register(&meter, &tokio::runtime::Handle::current().metrics());
-        Ok(Arc::new(Telemetry::instruments(&meter, document, provider, tracing, registry)))
+        Ok(Arc::new(Telemetry::instruments(&meter, document, provider, tracing, page)))
     }
 
     fn instruments(
@@ -96,7 +98,7 @@ impl Telemetry {
         document: &Document,
         provider: SdkMeterProvider,
         tracing: Option<(SdkTracerProvider, spans::Writer)>,
-        registry: prometheus::Registry,
+        page: Arc<reader::Page>,
     ) -> Telemetry {
         let accept_errors = meter.u64_counter(names::HTTP_ACCEPT_ERRORS);
         let accept_errors = accept_errors.with_description("Connections that could not be accepted").build();
@@ -115,7 +117,7 @@ impl Telemetry {
             ids: AtomicU64::new(0),
             provider,
             tracing,
-            registry,
+            page,
         }
     }
 
@@ -164,13 +166,9 @@ impl Telemetry {
         }
     }
 
-    /// The instruments in Prometheus' text format.
+    /// The instruments in Prometheus' text format, collected now. Blocks while an export is under way.
     pub fn prometheus_text(&self) -> String {
-        let mut text = String::new();
-        match prometheus::TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
-            Ok(()) => text,
-            Err(error) => format!("# metrics could not be written: {error}\n"),
-        }
+        self.page.collect(&self.provider)
     }
 
     /// Sends what has not been sent. Blocks for at most a few seconds; the error says what may be lost.
@@ -212,18 +210,6 @@ fn service_name(env: Env<'_>) -> String {
     env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).unwrap_or("inflight".into())
 }
 
-fn prometheus_reader(
-    registry: &prometheus::Registry,
-) -> Result<opentelemetry_prometheus::PrometheusExporter, impl std::error::Error + Send + Sync + 'static> {
-    opentelemetry_prometheus::exporter()
-        .with_registry(registry.clone())
-        .without_counter_suffixes()
-        .without_units()
-        .without_target_info()
-        .scope_info_enabled(false)
-        .build()
-}
-
 /// Where telemetry goes; nowhere unless the environment names an endpoint.
 struct Exporters {
     metrics: Option<MetricExporter>,
@@ -259,3 +245,5 @@ fn exporters(env: Env<'_>) -> anyhow::Result<Exporters> {
 }
 
 const EXPORT_TIMEOUT: Duration = otlp::TIMEOUT;
+/// How often what goes nowhere is collected for nothing.
+const NEVER: Duration = Duration::from_secs(100 * 86_400);

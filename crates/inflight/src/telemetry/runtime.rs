@@ -77,7 +77,7 @@ fn register_workers(meter: &Meter, runtime: &RuntimeMetrics) {
         .build();
 }
 
-/// Remembers the last look at the workers. With two readers a look is as recent as either of them.
+/// Remembers the last look at the workers: the last export, or the last time that somebody asked.
 #[derive(Debug)]
 struct BusyShare {
     at: std::time::Instant,
@@ -94,7 +94,7 @@ impl BusyShare {
 
     fn look(&mut self, tokio: &RuntimeMetrics) -> &[f64] {
         let passed = self.at.elapsed();
-        // Two readers that look at the same moment see the same share.
+        // Looks that follow each other at once see the same share.
         if passed > Duration::from_millis(50) {
             self.at += passed;
             for (i, busy) in self.busy.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 use crate::{
     app::{App, blink},
     program::{Program, Said, Talk, inflight},
-    wait::eventually,
+    wait::{Stopwatch, eventually},
 };
 use expect_test::expect;
 use rustix::process::Signal;
@@ -123,6 +123,27 @@ fn a_target_that_dies_is_no_reason_to_stop_counting() {
     let ended = |name: &str| count(&arm["endings"][name]);
     assert!(ended("completed") >= 10 && ended("reset") > 0 && ended("refused") > 0, "{}", arm["endings"]);
     assert_eq!(ended("unfinished"), 0, "{}", arm["endings"]);
+}
+
+#[test]
+fn what_a_stalled_driver_sends_late_is_offered_all_the_same() {
+    let app = taking("1ms");
+    let args = ["--arrivals", "constant", "--rate", "200/s", "--duration", "600ms", "--json"];
+    let mut command = load(&[url(app.address, "/async")], &args);
+    command.stdout(Stdio::piped());
+    let mut driver = Program::start(command);
+    let stdout = Talk::hear(driver.child.stdout.take().expect("piped"));
+    app.until("it has begun", |m| m.requests("/async", 200) > 0.0);
+    driver.signal(Signal::STOP);
+    // It sleeps through the end of its schedule.
+    let watch = Stopwatch::start();
+    eventually("the schedule is over", || if watch.passed().as_millis() > 700 { Ok(()) } else { Err(watch) });
+    driver.signal(Signal::CONT);
+    assert_eq!(driver.code(), 4, "it was late, and says so: {}", driver.stderr.text());
+    let run = eventually("the result is read", || serde_json::from_str::<Value>(&stdout.text()));
+    let arm = &run["arms"][0];
+    assert_eq!((count(&arm["offered"]), sum_of_endings(arm)), (120, 120), "{}", arm["endings"]);
+    assert_eq!(app.metrics().sum("http_requests_total"), 120.0);
 }
 
 #[test]
