@@ -24,12 +24,12 @@ RUN find crates xtask -type f ! -name Cargo.toml \
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY --from=skeleton /src .
-RUN cargo build --release --locked -p inflight
+RUN cargo build --release --locked -p inflight --features jemalloc
 # The app. Sources keep the host's time stamps, which may be older than the skeleton's build: touch them, or cargo
 # takes the empty crates for fresh.
 COPY . .
 RUN find crates -name '*.rs' -exec touch {} + \
- && cargo build --release --locked -p inflight
+ && cargo build --release --locked -p inflight --features jemalloc
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /src/target/release/inflight /usr/local/bin/inflight

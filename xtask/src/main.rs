@@ -8,6 +8,7 @@ mod interrupt;
 mod net;
 mod process;
 mod prometheus;
+mod readme;
 mod report;
 mod stack;
 mod tidy;
@@ -21,6 +22,7 @@ cargo xtask COMMAND
   tidy              rules that no compiler checks: names, walls, links, sizes
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
+  readme            measures the four endpoints and pastes the result into README.md
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["stack"] => stack::run(false),
         ["stack", "--keep"] => stack::run(true),
         ["compose"] => compose::run(),
+        ["readme"] => readme::run(),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

@@ -114,7 +114,7 @@ fn rust(root: &Path) -> Result<Vec<String>> {
             command
         }
     };
-    command.args(["--variant=minbase", "--include=gcc,libc6-dev,ca-certificates", RELEASE]);
+    command.args(["--variant=minbase", "--include=gcc,libc6-dev,make,ca-certificates", RELEASE]);
     command.arg(root).arg(mirror()?);
     run("debootstrap", &mut command, root.parent().unwrap_or(root), LIMIT)?;
     let toolchain = output(Command::new("rustc").args(["--print", "sysroot"]))?;

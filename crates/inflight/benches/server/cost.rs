@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 /// At most so many times the bare server's processor time.
 const BAR: f64 = 1.25;
+/// How long one server is measured before it is the other's turn.
+const SLICE: Duration = Duration::from_millis(100);
 /// Callers in the closed loop.
 const CALLERS: usize = 64;
 
@@ -26,89 +28,99 @@ fn configuration() -> String {
     )
 }
 
+/// One slice of one lane.
+#[derive(Clone, Copy)]
+struct Slice {
+    /// Microseconds of processor time per request.
+    cost: f64,
+    /// Share of one processor.
+    busy: f64,
+}
+
 /// One server under one path.
 struct Lane<'a> {
-    name: &'a str,
     server: &'a Server,
     client: Client,
-    /// Per round: microseconds of processor time per request, requests per second, share of one processor.
-    rounds: Vec<(f64, f64, f64)>,
 }
 
 impl<'a> Lane<'a> {
-    fn new(name: &'a str, server: &'a Server, path: &str) -> Self {
-        Lane { name, server, client: Client::new(server.address, path), rounds: Vec::new() }
+    fn new(server: &'a Server, path: &str) -> Self {
+        Lane { server, client: Client::new(server.address, path) }
     }
 
-    fn run(&mut self, time: Duration) -> (f64, f64, f64) {
+    fn run(&mut self, time: Duration) -> Slice {
         let (began, before) = (Instant::now(), self.server.processor_time());
         let answers = self.client.closed_loop(CALLERS, time) as f64;
-        let (used, passed) = (self.server.processor_time() - before, began.elapsed());
-        (
-            used.as_secs_f64() * 1e6 / answers,
-            answers / passed.as_secs_f64(),
-            used.as_secs_f64() / passed.as_secs_f64(),
-        )
-    }
-
-    fn column(&self, pick: impl Fn(&(f64, f64, f64)) -> f64) -> Vec<f64> {
-        let mut values: Vec<f64> = self.rounds.iter().map(pick).collect();
-        values.sort_by(f64::total_cmp);
-        values
+        let used = (self.server.processor_time() - before).as_secs_f64();
+        Slice { cost: used * 1e6 / answers, busy: used / began.elapsed().as_secs_f64() }
     }
 }
 
 /// Measures and prints.
 pub(crate) fn measure(pinned: &Pinned, quick: bool) {
-    let (rounds, time) = if quick { (5, 200) } else { (9, 400) };
-    let time = Duration::from_millis(time);
+    let rounds = if quick { 9 } else { 25 };
     let sink = Sink::start();
     let ours = pinned.start(app(Some(&configuration()), sink.address));
     let bare = pinned.start(bare::command());
-    let mut lanes = vec![Lane::new("bare hyper", &bare, "/")];
-    lanes.extend(ENDPOINTS.iter().map(|path| Lane::new(path, &ours, path)));
-    lanes.iter_mut().for_each(|lane| {
-        lane.run(time / 2);
-    });
-    for _ in 0..rounds {
-        for lane in &mut lanes {
-            let round = lane.run(time);
-            lane.rounds.push(round);
-            // As long a pause: other programs want to live, and a processor that never rests is slowed down.
-            std::thread::sleep(time);
+    let mut yardstick = Lane::new(&bare, "/");
+    let mut lanes = ENDPOINTS.map(|path| Lane::new(&ours, path));
+    let mut pairs: [Vec<(Slice, Slice)>; ENDPOINTS.len()] = Default::default();
+    for round in 0..=rounds {
+        for (lane, pairs) in lanes.iter_mut().zip(&mut pairs) {
+            let pair = side_by_side(&mut yardstick, lane, round % 2 == 0);
+            // The first round warms up.
+            pairs.extend((round > 0).then_some(pair));
+            // As long a pause: other programs want to live, and this one goes before them.
+            std::thread::sleep(SLICE * 2);
         }
     }
     println!(
-        "\nBar 4: delays 0, metrics on ({} exports taken), {CALLERS} callers, {rounds} interleaved rounds of {time:?}",
+        "\nBar 4: delays 0, metrics on ({} exports taken), {CALLERS} callers, {rounds} rounds of bare hyper \
+         beside each endpoint, {SLICE:?} each; median, min to max",
         sink.exports()
     );
     println!(
-        "{:<24}{:>10}{:>16}{:>16}{:>10}{:>8}{:>16}",
-        "", "CPU µs", "min to max", "per CPU-s", "per s", "busy", "× bare (≤ 1.25)"
+        "{:<24}{:>8}{:>16}{:>12}{:>6}{:>10}{:>16}{:>9}",
+        "", "CPU µs", "", "per CPU-s", "busy", "bare µs", "", "× bare"
     );
-    let bare_rounds: Vec<f64> = lanes[0].rounds.iter().map(|round| round.0).collect();
-    lanes.iter().for_each(|lane| print_lane(lane, &bare_rounds));
+    ENDPOINTS.iter().zip(&pairs).for_each(|(path, pairs)| print_lane(path, pairs));
     println!(
         "known points on such a machine, CPU µs: raw epoll 7 to 10, plain axum 9 to 13, Go/Gin 20 to 38"
     );
 }
 
-fn print_lane(lane: &Lane<'_>, bare: &[f64]) {
+/// A slice of each, one directly after the other: what else the machine does weighs on both alike.
+fn side_by_side(bare: &mut Lane<'_>, lane: &mut Lane<'_>, bare_first: bool) -> (Slice, Slice) {
+    if bare_first {
+        let slice = bare.run(SLICE);
+        return (slice, lane.run(SLICE));
+    }
+    let slice = lane.run(SLICE);
+    (bare.run(SLICE), slice)
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn print_lane(path: &str, pairs: &[(Slice, Slice)]) {
     let middle = |values: &[f64]| values[values.len() / 2];
-    let (cost, rate, busy) = (lane.column(|r| r.0), lane.column(|r| r.1), lane.column(|r| r.2));
-    // Round by round: what else the machine does weighs on neighbours alike.
-    let mut ratios: Vec<f64> = lane.rounds.iter().zip(bare).map(|(round, bare)| round.0 / bare).collect();
-    ratios.sort_by(f64::total_cmp);
-    let ratio = middle(&ratios);
+    let range = |values: &[f64]| format!("{:.2} to {:.2}", values[0], values[values.len() - 1]);
+    let cost = sorted(pairs.iter().map(|(_, ours)| ours.cost));
+    let bare = sorted(pairs.iter().map(|(bare, _)| bare.cost));
+    let busy = sorted(pairs.iter().map(|(_, ours)| ours.busy));
+    let ratio = sorted(pairs.iter().map(|(bare, ours)| ours.cost / bare.cost));
     println!(
-        "{:<24}{:>10.2}{:>16}{:>16.0}{:>10.0}{:>7.0}%{:>9.2}  {}",
-        lane.name,
+        "{path:<24}{:>8.2}{:>16}{:>12.0}{:>5.0}%{:>10.2}{:>16}{:>9.2}  bar {BAR}: {}",
         middle(&cost),
-        format!("{:.2} to {:.2}", cost[0], cost[cost.len() - 1]),
+        range(&cost),
         1e6 / middle(&cost),
-        middle(&rate),
         middle(&busy) * 100.0,
-        ratio,
-        if lane.name.starts_with('/') { verdict(ratio, BAR) } else { "" },
+        middle(&bare),
+        range(&bare),
+        middle(&ratio),
+        verdict(middle(&ratio), BAR),
     );
 }

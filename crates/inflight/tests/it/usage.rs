@@ -116,7 +116,7 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
         expect![[r#"
             exit 2
             --- stderr
-            error: "127.0.0.1:8080": expected a URL; did you mean http://127.0.0.1:8080?
+            error: "127.0.0.1:8080": expected a URL such as http://127.0.0.1:8080/async; did you mean http://127.0.0.1:8080?
         "#]],
     );
     check(
@@ -132,7 +132,7 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
         expect![[r#"
             exit 2
             --- stderr
-            error: "/async": expected a URL; did you mean http:///async?
+            error: "/async": expected a URL such as http://127.0.0.1:8080/async
         "#]],
     );
     check(
@@ -140,7 +140,7 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
         expect![[r#"
             exit 2
             --- stderr
-            error: "": expected a URL; did you mean http://?
+            error: "": expected a URL such as http://127.0.0.1:8080/async
         "#]],
     );
     check(
