@@ -45,7 +45,12 @@ impl LayerSpec {
     }
 
     /// Puts this layer around `inner`.
-    fn wrap<W: World, T: Send + 'static>(&self, inner: Stack<T>, world: W, tap: Tap) -> Stack<T> {
+    fn wrap<W, T, S>(&self, inner: S, world: W, tap: Tap) -> Stack<T>
+    where
+        W: World,
+        T: Send + 'static,
+        S: Service<Call, Response = T, Error = Failure<Fault>> + Clone + 'static,
+    {
         match self {
             LayerSpec::Limit(c) => BoxService::new(limit::LimitLayer::new(*c, world, tap).layer(inner)),
             LayerSpec::Timeout(c) => BoxService::new(timeout::TimeoutLayer::new(*c, world, tap).layer(inner)),
@@ -108,7 +113,7 @@ pub fn build<W: World>(
     let tap = Tap { endpoint: index, place: Place::Endpoint, sink };
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
-        surround(BoxService::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)
+        surround(Arc::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)
     };
     let work = Work {
         calls: spec.calls,
@@ -121,20 +126,21 @@ pub fn build<W: World>(
         // The same as below with one box less per call.
         return BoxService::new(seen.layer(work));
     }
-    BoxService::new(seen.layer(surround(BoxService::new(work), &spec.whole, None, world, &tap)))
+    BoxService::new(seen.layer(surround(Arc::new(work), &spec.whole, None, world, &tap)))
 }
 
 /// Puts `layers`, outermost first, around `inner`.
-fn surround<W: World, T: Send + 'static>(
-    inner: Stack<T>,
-    layers: &[LayerSpec],
-    around: Option<Which>,
-    world: &W,
-    tap: &Tap,
-) -> Stack<T> {
-    layers.iter().rev().fold(inner, |inner, layer| {
-        layer.wrap(inner, world.clone(), tap.at(Place::Layer { around, name: layer.name() }))
-    })
+fn surround<W, T, S>(inner: S, layers: &[LayerSpec], around: Option<Which>, world: &W, tap: &Tap) -> Stack<T>
+where
+    W: World,
+    T: Send + 'static,
+    S: Service<Call, Response = T, Error = Failure<Fault>> + Clone + 'static,
+{
+    let tap = |layer: &LayerSpec| tap.at(Place::Layer { around, name: layer.name() });
+    let Some((innermost, outer)) = layers.split_last() else { return BoxService::new(inner) };
+    // The innermost layer knows what it is around: one box less per call.
+    let stack = innermost.wrap(inner, world.clone(), tap(innermost));
+    outer.iter().rev().fold(stack, |inner, layer| layer.wrap(inner, world.clone(), tap(layer)))
 }
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
