@@ -2,6 +2,7 @@
 //! files to violations, and each violation says what, why and what to do.
 
 mod links;
+mod map;
 mod names;
 mod ports;
 mod provisioning;
@@ -72,6 +73,7 @@ const RULES: &[(&str, Check)] = &[
     ("traces of machines", traces::check),
     ("walls between crates", walls::check),
     ("links between pages", links::check),
+    ("the map of the house", map::check),
 ];
 
 /// Applies every rule. True if none is broken.

@@ -9,6 +9,14 @@ const WALL: Rule = Rule {
 };
 
 const BEHIND_THE_WALL: &[&str] = &["crates/inflight-strategies/src/", "crates/inflight-lab/src/"];
+/// Crates that a manifest behind the wall must not name; an empty list: none at all.
+const MANIFESTS: &[(&str, &[&str])] = &[
+    ("crates/inflight-strategies/Cargo.toml", &[]),
+    (
+        "crates/inflight-lab/Cargo.toml",
+        &["tokio", "hyper", "hyper-util", "ureq", "rustix", "clap", "opentelemetry", "inflight"],
+    ),
+];
 const MODULES_OF_STD: &[&str] = &["fs", "env", "net", "process"];
 const BANNED: &[&str] = &["tokio::net", "tokio::time", "println!", "eprint!", "print!"];
 
@@ -21,6 +29,30 @@ pub(super) fn check(files: &[Text]) -> Vec<Violation> {
             if let Some(banned) = banned(line) {
                 found.push(WALL.broken(file, index + 1, format!("`{banned}`")));
             }
+        }
+    }
+    for (path, banned) in MANIFESTS {
+        found.extend(
+            files.iter().filter(|file| file.path == *path).flat_map(|file| dependencies(file, banned)),
+        );
+    }
+    found
+}
+
+/// The dependencies of a manifest that it must not have. Those of its tests are free.
+fn dependencies(manifest: &Text, banned: &[&str]) -> Vec<Violation> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for (index, line) in manifest.text.lines().enumerate() {
+        if line.starts_with('[') {
+            inside =
+                line.starts_with("[dependencies") || (line.starts_with("[target") && !line.contains("dev-"));
+            continue;
+        }
+        let name = line.split(['.', '=', ' ']).next().unwrap_or_default();
+        let is_name = inside && !name.is_empty() && !name.starts_with('#');
+        if is_name && (banned.is_empty() || banned.contains(&name)) {
+            found.push(WALL.broken(manifest, index + 1, format!("depends on `{name}`")));
         }
     }
     found
@@ -51,6 +83,16 @@ mod tests {
         let files = [file("crates/inflight-lab/src/a.rs", text), file("crates/inflight/src/b.rs", text)];
         let expected = ["1: `std::fs`", "3: `std::env`", "5: `println!`"];
         assert_eq!(told(check, &files), expected.map(|end| format!("crates/inflight-lab/src/a.rs:{end}")));
+    }
+
+    #[test]
+    fn dependencies_behind_the_wall_are_told() {
+        let text =
+            "[dependencies]\nlibm.workspace = true\ntokio = \"1\"\n\n[dev-dependencies]\nhyper = \"1\"\n";
+        let lab = file("crates/inflight-lab/Cargo.toml", text);
+        assert_eq!(told(check, &[lab]), ["crates/inflight-lab/Cargo.toml:3: depends on `tokio`"]);
+        let strategies = file("crates/inflight-strategies/Cargo.toml", text);
+        assert_eq!(told(check, &[strategies]).len(), 2, "none at all");
     }
 
     #[test]

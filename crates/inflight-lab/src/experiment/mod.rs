@@ -18,4 +18,5 @@ pub use layers::layer_kinds;
 pub use outcome::{
     ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, SCHEMA, Validity,
 };
-pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, ReadFile};
+pub use reader::ReadFile;
+pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};

@@ -1,9 +1,6 @@
 //! Services A and B in a file: latency, stragglers, errors, contention.
 
-use super::{
-    reader::{Table, Value, transpose},
-    spec::ReadFile,
-};
+use super::reader::{ReadFile, Table, Value, transpose};
 use crate::dependency::{ContentionSpec, Latency, MAX_LATENCY, Profile, Slowdown, Stragglers};
 use inflight_strategies::{
     limit::MAX_PERMITS,

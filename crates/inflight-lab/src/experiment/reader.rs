@@ -5,6 +5,9 @@ use inflight_strategies::units::{self, ParseError, Ratio};
 use std::{cell::RefCell, ops::Range, str::FromStr, time::Duration};
 use toml::{Spanned, de::DeTable, de::DeValue};
 
+/// Reads a file that a document refers to; the error is for people.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+
 /// Where problems are noted.
 #[derive(Default, Debug)]
 pub(super) struct Problems(RefCell<Vec<Diagnostic>>);

@@ -4,7 +4,7 @@ use super::{
     diagnostics::Diagnostics,
     layers::layer,
     profile::profile,
-    reader::{Problems, Table, Value, transpose},
+    reader::{Problems, ReadFile, Table, Value, transpose},
 };
 use crate::{
     dependency::Profile,
@@ -20,9 +20,6 @@ pub const MAX_FILE: usize = 1 << 20;
 pub const MAX_ENDPOINTS: usize = 64;
 /// The most requests that one arm of an experiment may offer.
 pub const MAX_REQUESTS: f64 = 1e9;
-
-/// Reads a file that a document refers to; the error is for people.
-pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// An experiment or a configuration.
 #[derive(Clone, Debug, PartialEq)]
