@@ -45,7 +45,7 @@ pub(crate) struct Pinned {
 impl Pinned {
     /// Takes the first two processors that this process may use, and moves this thread to the second.
     pub(crate) fn try_new() -> Pinned {
-        let allowed = sched_getaffinity(None).unwrap_or(CpuSet::new());
+        let allowed = sched_getaffinity(None).unwrap_or_default();
         let mut usable = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu));
         let processors = match (usable.next(), usable.next()) {
             (Some(server), Some(client)) if move_to(client) => Some((server, client)),
