@@ -117,7 +117,7 @@ pub struct Serve {
 inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s\n  \
 inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals constant")]
 pub struct Load {
-    /// What to drive: http://host[:port][/path]
+    /// What to drive, such as http://127.0.0.1:8080/async
     #[arg(required = true, value_name = "URL")]
     pub urls: Vec<String>,
     /// Requests per time and URL: "200/s", "120/m"

@@ -1,7 +1,8 @@
 //! What a request costs: processor time beside a bare hyper server, added latency, and memory while in flight.
 //!
-//! `cargo bench -p inflight --bench server [-- quick]`. The server under test is the program itself, a process of its own
-//! on one processor; the client is one thread of this process, on another.
+//! `cargo bench -p inflight --bench server [--features jemalloc] [-- [quick] [cost] [delay]]`. The server under test is the
+//! program itself, a process of its own on one processor; the client is one thread of this process, on another. The bare
+//! server is this program in another mode, and so has the same allocator.
 
 #![allow(clippy::disallowed_methods, reason = "a bench measures with the machine's clock")]
 #![allow(clippy::print_stdout, reason = "its figures are its output")]
@@ -27,7 +28,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let pinned = machine::Pinned::try_new();
-    println!("{}", pinned.describe());
+    let allocator = if cfg!(feature = "jemalloc") { "jemalloc" } else { "the system's allocator" };
+    println!("{}; {allocator}", pinned.describe());
     let quick = has("quick");
     let sections = [("cost", cost::measure as fn(&machine::Pinned, bool)), ("delay", delay::measure)];
     let chosen: Vec<_> = sections.iter().filter(|(name, _)| has(name)).collect();

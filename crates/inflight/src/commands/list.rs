@@ -12,7 +12,7 @@ pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
     let mut out = String::from("Experiments (inflight run NAME)\n");
     for (name, _) in EXPERIMENTS {
         let question = Source::experiment(name)?.document.question.unwrap_or_default();
-        writeln!(out, "  {name:16}  {question}")?;
+        writeln!(out, "  {name}\n      {question}")?;
     }
     let all = runs::all(&flags.runs.dir);
     writeln!(out, "\nRuns in {} (inflight show ID)", flags.runs.dir.display())?;

@@ -114,15 +114,17 @@ fn there_is_nothing_to_show_before_a_run() {
     check(
         &["list"],
         expect![[r#"
-        exit 0
-        --- stdout
-        Experiments (inflight run NAME)
-          four-endpoints    The same work four ways: what does each do to latency, and what is in flight meanwhile?
-          memory-cliff      Does a limit keep the tail short when B degrades with concurrency?
+            exit 0
+            --- stdout
+            Experiments (inflight run NAME)
+              four-endpoints
+                  The same work four ways: what does each do to latency, and what is in flight meanwhile?
+              memory-cliff
+                  Does a limit keep the tail short when B degrades with concurrency?
 
-        Runs in runs (inflight show ID)
-          none yet
-    "#]],
+            Runs in runs (inflight show ID)
+              none yet
+        "#]],
     );
 }
 

@@ -113,70 +113,70 @@ fn of_load() {
     check(
         &["load"],
         expect![[r#"
-        Drive any HTTP target, on schedule, whatever it does
+            Drive any HTTP target, on schedule, whatever it does
 
-        Usage: inflight load [OPTIONS] <URL>...
+            Usage: inflight load [OPTIONS] <URL>...
 
-        Arguments:
-          <URL>...
-                  What to drive: http://host[:port][/path]
+            Arguments:
+              <URL>...
+                      What to drive, such as http://127.0.0.1:8080/async
 
-        Options:
-          -r, --rate <RATE>
-                  Requests per time and URL: "200/s", "120/m"
+            Options:
+              -r, --rate <RATE>
+                      Requests per time and URL: "200/s", "120/m"
 
-                  [default: 20/s]
+                      [default: 20/s]
 
-          -d, --duration <TIME>
-                  How long requests arrive, warm-up included
+              -d, --duration <TIME>
+                      How long requests arrive, warm-up included
 
-                  [default: 10s]
+                      [default: 10s]
 
-              --warmup <TIME>
-                  How much of the beginning is not counted
+                  --warmup <TIME>
+                      How much of the beginning is not counted
 
-                  [default: 0s]
+                      [default: 0s]
 
-              --arrivals <ARRIVALS>
-                  How requests arrive
+                  --arrivals <ARRIVALS>
+                      How requests arrive
 
-                  Possible values:
-                  - poisson:  Independent of each other
-                  - constant: Evenly spaced
+                      Possible values:
+                      - poisson:  Independent of each other
+                      - constant: Evenly spaced
 
-                  [default: poisson]
+                      [default: poisson]
 
-              --seed <SEED>
-                  Decides every arrival
+                  --seed <SEED>
+                      Decides every arrival
 
-                  [default: 1]
+                      [default: 1]
 
-          -c, --connections <N>
-                  The most connections to each URL
+              -c, --connections <N>
+                      The most connections to each URL
 
-                  [default: 10000]
+                      [default: 10000]
 
-              --patience <TIME>
-                  How long to wait, in the end, for answers; what is not there then counts as unfinished
+                  --patience <TIME>
+                      How long to wait, in the end, for answers; what is not there then counts as unfinished
 
-                  [default: 10s]
+                      [default: 10s]
 
-              --json
-                  Print JSON instead of tables
+                  --json
+                      Print JSON instead of tables
 
-              --allow-remote
-                  Drive a target that is not on this machine: you must be allowed to
+                  --allow-remote
+                      Drive a target that is not on this machine: you must be allowed to
 
-          -h, --help
-                  Print help (see a summary with '-h')
+              -h, --help
+                      Print help (see a summary with '-h')
 
-        Several URLs get the same arrivals at the same time.
+            Several URLs get the same arrivals at the same time.
 
-        Examples:
-          inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
-          inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals
-          constant
-    "#]],
+            Examples:
+              inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
+              inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals
+              constant
+        "#]],
     );
 }
 
