@@ -93,3 +93,22 @@ fn a_value_can_be_set_without_touching_the_rest() {
     assert_eq!((new, set), (text.replace("20", "7"), 1));
     assert_eq!(set_in_layer(text, "y", "limit", "permits", "7"), (text.into(), 0));
 }
+
+#[test]
+fn the_files_page_means_what_it_says() {
+    let page = include_str!("../../../../docs/files.md");
+    let (_, rest) = page.split_once("```toml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    assert_eq!(document(example).endpoints.len(), 2);
+    // Every kind in the tables is read as it stands there.
+    let rows =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |").map(|(key, _)| key));
+    let kinds = rows.filter(|key| key.starts_with(['{', '"']) && !key.contains("file"));
+    let read = |kind: &str| {
+        let is_latency =
+            ["constant", "uniform", "exponential", "lognormal", "pareto"].iter().any(|k| kind.contains(k));
+        let key = if is_latency { "latency" } else { "contention" };
+        document(&format!("[service.b]\n{key} = {kind}\n[[endpoint]]\nname = \"x\"\ncalls = \"parallel\"\n"))
+    };
+    assert_eq!(kinds.map(read).count(), 11);
+}
