@@ -63,7 +63,7 @@ impl HttpTarget {
         url: &Uri,
         address: SocketAddr,
         options: &Options,
-    ) -> anyhow::Result<HttpTarget> {
+    ) -> Result<HttpTarget, http::Error> {
         let authority = url.authority().map_or("localhost", |a| a.as_str());
         let path = url.path_and_query().map_or("/", |p| p.as_str());
         let mut request = Request::get(path).header(header::HOST, authority).body(())?;

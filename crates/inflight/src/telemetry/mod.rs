@@ -24,7 +24,9 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Meter, MeterProvider as _, UpDownCounter},
 };
-use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::{
     Resource,
     metrics::{PeriodicReader, SdkMeterProvider},
@@ -32,7 +34,7 @@ use opentelemetry_sdk::{
 };
 use std::{
     collections::BTreeSet,
-    io,
+    fmt, io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -42,6 +44,45 @@ use std::{
 
 /// Reads a variable of the environment.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What the environment says about telemetry and cannot be used.
+#[derive(Debug)]
+pub enum Unusable {
+    /// A variable that is no number in its range.
+    Variable(settings::BadVariable),
+    /// An endpoint that is no plain HTTP.
+    Endpoint(String),
+    /// An exporter that would not be built.
+    Exporter(ExporterBuildError),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unusable::Variable(bad) => bad.fmt(f),
+            Unusable::Endpoint(url) => write!(
+                f,
+                "the OTLP endpoint {url:?} cannot be used: expected http://host:port (TLS is not built in; put a \
+                 collector on this machine between)"
+            ),
+            Unusable::Exporter(error) => write!(f, "the OTLP exporter cannot be set up: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+impl From<settings::BadVariable> for Unusable {
+    fn from(bad: settings::BadVariable) -> Unusable {
+        Unusable::Variable(bad)
+    }
+}
+
+impl From<ExporterBuildError> for Unusable {
+    fn from(error: ExporterBuildError) -> Unusable {
+        Unusable::Exporter(error)
+    }
+}
 
 /// The most phases that get a series of their own.
 const MAX_PHASES: usize = 16;
@@ -69,7 +110,7 @@ struct Phases {
 
 impl Telemetry {
     /// Sets everything up for `document`, as the environment asks.
-    pub fn start(document: &Document, world: &live::World, env: Env<'_>) -> anyhow::Result<Arc<Telemetry>> {
+    pub fn start(document: &Document, world: &live::World, env: Env<'_>) -> Result<Arc<Telemetry>, Unusable> {
         let export = exporters(env)?;
         let resource = Resource::builder().with_service_name(service_name(env)).build();
         let interval = match export.metrics {
@@ -216,18 +257,15 @@ struct Exporters {
     spans: Option<SpanExporter>,
 }
 
-fn exporters(env: Env<'_>) -> anyhow::Result<Exporters> {
+fn exporters(env: Env<'_>) -> Result<Exporters, Unusable> {
     let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    let endpoint = |signal: &str, path: &str| -> anyhow::Result<Option<String>> {
+    let endpoint = |signal: &str, path: &str| -> Result<Option<String>, Unusable> {
         let name = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
         let general =
             given("OTEL_EXPORTER_OTLP_ENDPOINT").map(|e| format!("{}{path}", e.trim_end_matches('/')));
         let url = given(&name).or(general);
         match url {
-            Some(url) if !url.starts_with("http://") => anyhow::bail!(
-                "the OTLP endpoint {url:?} cannot be used: expected http://host:port (TLS is not built in; \
-                 put a collector on this machine between)"
-            ),
+            Some(url) if !url.starts_with("http://") => Err(Unusable::Endpoint(url)),
             url => Ok(url),
         }
     };
