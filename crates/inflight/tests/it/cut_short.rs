@@ -80,7 +80,8 @@ fn an_interrupted_arm_counts_as_far_as_it_went() {
 
 #[test]
 fn a_run_that_is_killed_leaves_no_app_behind() {
-    for signal in [Signal::KILL, Signal::TERM, Signal::HUP] {
+    // Not HUP: whoever runs the tests may have chosen that it be ignored, and children inherit that.
+    for signal in [Signal::KILL, Signal::TERM] {
         let mut running = running();
         running.program.signal(signal);
         running.program.ended();
