@@ -1,6 +1,6 @@
 //! The limit as a layer; the module above tells what it is for.
 
-use super::Semaphore;
+use super::{Permit, Semaphore};
 use crate::{
     event::{Event, Observer, Watch},
     rt::{Clock, First, Instant, race},
@@ -104,30 +104,40 @@ where
     type Error = Failure<E>;
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let LimitLayer { semaphore, config, clock, observer } = &self.shared;
-        let start = clock.now();
-        let mut wait = Wait { clock, start, watch: observer.observe(&request), over: false };
-        let permit = match config.max_wait {
-            None => semaphore.acquire().await.ok_or(self.why_full()),
-            Some(limit) => match race(semaphore.acquire(), clock.sleep_until(start + limit)).await {
-                First::Left(permit) => permit.ok_or(self.why_full()),
-                First::Right(()) => Err(Reason::WaitedTooLong),
-            },
+        let LimitLayer { semaphore, clock, observer, .. } = &self.shared;
+        let (start, mut watch) = (clock.now(), observer.observe(&request));
+        let permit = match semaphore.try_acquire() {
+            Some(permit) => {
+                watch.on_event(start, Event::Admitted { waited: Duration::ZERO });
+                Ok(permit)
+            }
+            None => self.wait(Wait { clock, start, watch, over: false }).await,
         };
         match permit {
-            Ok(_held_until_the_call_ends) => {
-                wait.ends(|waited| Event::Admitted { waited });
-                self.inner.call(request).await
-            }
-            Err(why) => {
-                wait.ends(|_| Event::Rejected(why));
-                Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }))
-            }
+            Ok(_held_until_the_call_ends) => self.inner.call(request).await,
+            Err(why) => Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None })),
         }
     }
 }
 
-impl<S, C, O> Limit<S, C, O> {
+impl<S, C: Clock, O> Limit<S, C, O> {
+    /// Waits in line for a permit, as long as one may.
+    async fn wait<W: Watch>(&self, mut wait: Wait<'_, C, W>) -> Result<Permit<'_>, Reason> {
+        let LimitLayer { semaphore, config, clock, .. } = &self.shared;
+        let permit = match config.max_wait {
+            None => semaphore.acquire().await.ok_or(self.why_full()),
+            Some(limit) => match race(semaphore.acquire(), clock.sleep_until(wait.start + limit)).await {
+                First::Left(permit) => permit.ok_or(self.why_full()),
+                First::Right(()) => Err(Reason::WaitedTooLong),
+            },
+        };
+        match &permit {
+            Ok(_) => wait.ends(|waited| Event::Admitted { waited }),
+            Err(why) => wait.ends(|_| Event::Rejected(*why)),
+        }
+        permit
+    }
+
     /// What a caller is told who found neither permit nor place in the line.
     fn why_full(&self) -> Reason {
         match self.shared.config.queue {

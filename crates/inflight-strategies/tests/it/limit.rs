@@ -14,18 +14,18 @@ fn the_longest_waiter_gets_the_permit() {
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@0/4 c@1/5 d@2/5",
         expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              0 ms  b Admitted { waited: 0ns }
-              4 ms  b worked
-              4 ms  b ← ok
-              4 ms  c Admitted { waited: 3ms }
-              9 ms  c worked
-              9 ms  c ← ok
-              9 ms  d Admitted { waited: 7ms }
-             10 ms  a worked
-             10 ms  a ← ok
-             14 ms  d worked
-             14 ms  d ← ok
+            0ms  a Admitted { waited: 0ns }
+            0ms  b Admitted { waited: 0ns }
+            4ms  b worked
+            4ms  b ← ok
+            4ms  c Admitted { waited: 3ms }
+            9ms  c worked
+            9ms  c ← ok
+            9ms  d Admitted { waited: 7ms }
+            10ms  a worked
+            10ms  a ← ok
+            14ms  d worked
+            14ms  d ← ok
         "#]],
     );
 }
@@ -36,27 +36,27 @@ fn a_full_line_rejects_and_a_limit_without_a_line_says_so() {
         (
             1,
             expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              2 ms  c Rejected(QueueFull)
-              2 ms  c ← rejected by limit: queue full
-             10 ms  a worked
-             10 ms  a ← ok
-             10 ms  b Admitted { waited: 9ms }
-             20 ms  b worked
-             20 ms  b ← ok
-        "#]],
+                0ms  a Admitted { waited: 0ns }
+                2ms  c Rejected(QueueFull)
+                2ms  c ← rejected by limit: queue full
+                10ms  a worked
+                10ms  a ← ok
+                10ms  b Admitted { waited: 9ms }
+                20ms  b worked
+                20ms  b ← ok
+            "#]],
         ),
         (
             0,
             expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              1 ms  b Rejected(LimitReached)
-              1 ms  b ← rejected by limit: limit reached
-              2 ms  c Rejected(LimitReached)
-              2 ms  c ← rejected by limit: limit reached
-             10 ms  a worked
-             10 ms  a ← ok
-        "#]],
+                0ms  a Admitted { waited: 0ns }
+                1ms  b Rejected(LimitReached)
+                1ms  b ← rejected by limit: limit reached
+                2ms  c Rejected(LimitReached)
+                2ms  c ← rejected by limit: limit reached
+                10ms  a worked
+                10ms  a ← ok
+            "#]],
         ),
     ] {
         let config = Config { permits: 1, queue: Queue::Bounded(queue), max_wait: None };
@@ -75,14 +75,14 @@ fn a_wait_has_an_end() {
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@1/10 c@8/10",
         expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              4 ms  b Rejected(WaitedTooLong)
-              4 ms  b ← rejected by limit: waited too long
-             10 ms  a worked
-             10 ms  a ← ok
-             10 ms  c Admitted { waited: 2ms }
-             20 ms  c worked
-             20 ms  c ← ok
+            0ms  a Admitted { waited: 0ns }
+            4ms  b Rejected(WaitedTooLong)
+            4ms  b ← rejected by limit: waited too long
+            10ms  a worked
+            10ms  a ← ok
+            10ms  c Admitted { waited: 2ms }
+            20ms  c worked
+            20ms  c ← ok
         "#]],
     );
 }
@@ -94,14 +94,14 @@ fn a_waiter_who_leaves_is_passed_over() {
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@1/10~3 c@2/10",
         expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              4 ms  b Withdrawn { waited: 3ms }
-              4 ms  b went away
-             10 ms  a worked
-             10 ms  a ← ok
-             10 ms  c Admitted { waited: 8ms }
-             20 ms  c worked
-             20 ms  c ← ok
+            0ms  a Admitted { waited: 0ns }
+            4ms  b Withdrawn { waited: 3ms }
+            4ms  b went away
+            10ms  a worked
+            10ms  a ← ok
+            10ms  c Admitted { waited: 8ms }
+            20ms  c worked
+            20ms  c ← ok
         "#]],
     );
 }
@@ -113,14 +113,14 @@ fn a_permit_comes_back_from_a_failure_and_from_a_caller_who_leaves() {
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/5! b@1/10~7 c@2/1",
         expect![[r#"
-              0 ms  a Admitted { waited: 0ns }
-              5 ms  a worked
-              5 ms  a ← broken
-              5 ms  b Admitted { waited: 4ms }
-              8 ms  b went away
-              8 ms  c Admitted { waited: 6ms }
-              9 ms  c worked
-              9 ms  c ← ok
+            0ms  a Admitted { waited: 0ns }
+            5ms  a worked
+            5ms  a ← broken
+            5ms  b Admitted { waited: 4ms }
+            8ms  b went away
+            8ms  c Admitted { waited: 6ms }
+            9ms  c worked
+            9ms  c ← ok
         "#]],
     );
 }

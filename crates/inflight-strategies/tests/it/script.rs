@@ -32,8 +32,7 @@ pub(crate) struct Timeline(Arc<Mutex<String>>);
 impl Timeline {
     fn line(&self, at: Instant, name: &str, what: &str) {
         let ms = at.as_nanos() as f64 / 1e6;
-        writeln!(self.0.lock().expect("no panic under the lock"), "{ms:>3} ms  {name} {what}")
-            .expect("a string");
+        writeln!(self.0.lock().expect("no panic under the lock"), "{ms}ms  {name} {what}").expect("a string");
     }
 }
 

@@ -15,12 +15,12 @@ fn an_answer_at_the_deadline_is_an_answer() {
         move |world, worker, timeline| TimeoutLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@0/11 c@0/3!",
         expect![[r#"
-              3 ms  c worked
-              3 ms  c ← broken
-             10 ms  a worked
-             10 ms  a ← ok
-             10 ms  b TimedOut { after: 10ms, detached: false }
-             10 ms  b ← no answer within 10ms
+            3ms  c worked
+            3ms  c ← broken
+            10ms  a worked
+            10ms  a ← ok
+            10ms  b TimedOut { after: 10ms, detached: false }
+            10ms  b ← no answer within 10ms
         "#]],
     );
 }
@@ -31,20 +31,20 @@ fn cancelled_work_stops_and_detached_work_does_not() {
         (
             Late::Cancel,
             expect![[r#"
-              7 ms  b went away
-             10 ms  a TimedOut { after: 10ms, detached: false }
-             10 ms  a ← no answer within 10ms
-        "#]],
+                7ms  b went away
+                10ms  a TimedOut { after: 10ms, detached: false }
+                10ms  a ← no answer within 10ms
+            "#]],
         ),
         (
             Late::Detach,
             expect![[r#"
-              7 ms  b went away
-             10 ms  a TimedOut { after: 10ms, detached: true }
-             10 ms  a ← no answer within 10ms
-             30 ms  a worked
-             35 ms  b worked
-        "#]],
+                7ms  b went away
+                10ms  a TimedOut { after: 10ms, detached: true }
+                10ms  a ← no answer within 10ms
+                30ms  a worked
+                35ms  b worked
+            "#]],
         ),
     ] {
         let config = Config { after: ms(10), late };
@@ -63,22 +63,22 @@ fn detached_work_keeps_its_permit() {
         (
             Late::Cancel,
             expect![[r#"
-             10 ms  a TimedOut { after: 10ms, detached: false }
-             10 ms  a ← no answer within 10ms
-             17 ms  b worked
-             17 ms  b ← ok
-        "#]],
+                10ms  a TimedOut { after: 10ms, detached: false }
+                10ms  a ← no answer within 10ms
+                17ms  b worked
+                17ms  b ← ok
+            "#]],
         ),
         (
             Late::Detach,
             expect![[r#"
-             10 ms  a TimedOut { after: 10ms, detached: true }
-             10 ms  a ← no answer within 10ms
-             22 ms  b TimedOut { after: 10ms, detached: true }
-             22 ms  b ← no answer within 10ms
-             30 ms  a worked
-             35 ms  b worked
-        "#]],
+                10ms  a TimedOut { after: 10ms, detached: true }
+                10ms  a ← no answer within 10ms
+                22ms  b TimedOut { after: 10ms, detached: true }
+                22ms  b ← no answer within 10ms
+                30ms  a worked
+                35ms  b worked
+            "#]],
         ),
     ] {
         let config = Config { after: ms(10), late };
