@@ -22,7 +22,8 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 enum Prepared {
     Call(Arc<Endpoint>, Call, bool),
     Metrics(Arc<Telemetry>),
-    Reply(Reply),
+    // Boxed: it would be the largest part of every request in flight, several times over.
+    Reply(Box<Reply>),
 }
 
 impl Prepared {
@@ -33,7 +34,7 @@ impl Prepared {
                 let page = tokio::task::spawn_blocking(move || telemetry.prometheus_text()).await;
                 text("text/plain; version=0.0.4; charset=utf-8", page.unwrap_or_default())
             }
-            Prepared::Reply(reply) => reply,
+            Prepared::Reply(reply) => *reply,
         }
     }
 }
@@ -73,7 +74,7 @@ impl App {
             None if request.uri().path() == "/metrics" && request.method() == Method::GET => {
                 Prepared::Metrics(self.telemetry.clone())
             }
-            found => Prepared::Reply(self.answer_plainly(&request, found.is_some())),
+            found => Prepared::Reply(Box::new(self.answer_plainly(&request, found.is_some()))),
         };
         prepared.finish()
     }
