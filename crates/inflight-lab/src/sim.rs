@@ -18,7 +18,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// How often tasks may be polled in one run, unless it is told otherwise.
+/// How often tasks may be polled in one run.
 pub const MAX_POLLS: u64 = 1 << 40;
 /// How often tasks may be polled without the clock moving: more is a task that never waits.
 const MAX_POLLS_AT_ONCE: u64 = 100_000_000;

@@ -1,7 +1,7 @@
 //! A target for the lab's driver, over HTTP/1.1: keep-alive connections that grow when an open loop needs them.
 
 use crate::{
-    app::router::{ID, PHASE, SERVER_TIMING},
+    app::router::{ID, SERVER_TIMING},
     live,
 };
 use bytes::Bytes;
@@ -52,8 +52,6 @@ pub struct Options {
     pub connections: usize,
     /// Whether requests carry their number (for servers of our own).
     pub numbered: bool,
-    /// The phase that requests name, if any.
-    pub phase: Option<&'static str>,
 }
 
 impl HttpTarget {
@@ -66,10 +64,7 @@ impl HttpTarget {
     ) -> Result<HttpTarget, http::Error> {
         let authority = url.authority().map_or("localhost", |a| a.as_str());
         let path = url.path_and_query().map_or("/", |p| p.as_str());
-        let mut request = Request::get(path).header(header::HOST, authority).body(())?;
-        if let Some(phase) = options.phase {
-            request.headers_mut().insert(PHASE, HeaderValue::from_static(phase));
-        }
+        let request = Request::get(path).header(header::HOST, authority).body(())?;
         let (places, idle) = (Semaphore::new(options.connections), Mutex::default());
         Ok(HttpTarget(Arc::new(Inner { world, address, request, numbered: options.numbered, places, idle })))
     }

@@ -1,9 +1,9 @@
 //! `inflight load`: the driver on any HTTP target.
 
 use super::{
-    BadInput, Exit, interrupted, raise_open_files,
-    run::{in_words, machine},
-    runtime,
+    BadInput, Exit, interrupted,
+    measured::{Subject, outcome, progress},
+    raise_open_files, runtime,
 };
 use crate::{
     cli,
@@ -13,14 +13,13 @@ use crate::{
 };
 use http::Uri;
 use inflight_lab::{
-    experiment::{ArmOutcome, RunOutcome, SCHEMA, Validity},
+    experiment::RunOutcome,
     load::OpenLoop,
-    record::{Record, Recorder},
     report,
     workload::{Arrivals, Workload},
 };
 use inflight_strategies::rt::{Clock as _, First, race};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 /// Time for everything to be ready before the first request is due.
 const LEAD: Duration = Duration::from_millis(100);
@@ -97,7 +96,7 @@ async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketA
 async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutcome, bool)> {
     let interrupt = interrupted()?;
     let world = live::World::new(tokio::runtime::Handle::current());
-    let options = Options { connections: flags.connections as usize, numbered: false, phase: None };
+    let options = Options { connections: flags.connections as usize, numbered: false };
     let mut arms = Vec::new();
     for url in &flags.urls {
         let (uri, address) = resolve(url, flags.allow_remote).await?;
@@ -114,7 +113,7 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
         runs.push(tokio::spawn(async move { driver.run(&target, &recorder).await }));
     }
     let shown = recorders.iter().map(|(_, recorder)| recorder.clone()).collect();
-    let progress = tokio::spawn(progress(world.clone(), shown, driver));
+    let progress = tokio::spawn(progress(String::new(), shown, driver));
     let all = async {
         for run in runs {
             run.await.expect("the driver does not panic");
@@ -125,42 +124,13 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
         recorders.into_iter().map(|(name, recorder)| (name, recorder.close(world.now()))).collect();
     progress.abort();
     StatusLine::new().clear();
-    Ok((outcome(flags, workload, &records, complete), complete))
-}
-
-/// Shows how it goes, twice a second, until it is aborted.
-async fn progress(world: live::World, recorders: Vec<Arc<Recorder>>, driver: OpenLoop<live::World>) {
-    let status = StatusLine::new();
-    let total = driver.workload.duration.as_secs_f64();
-    loop {
-        let passed = (world.now() - driver.start).as_secs_f64().min(total);
-        let in_flight: Vec<String> = recorders.iter().map(|r| r.in_flight().to_string()).collect();
-        status.show(&format!("▸ {passed:.0} s of {total:.0} s  in flight {}", in_flight.join("  ")));
-        world.sleep_until(world.now() + Duration::from_millis(500)).await;
-    }
-}
-
-fn outcome(
-    flags: &cli::Load,
-    workload: Workload,
-    records: &[(String, Record)],
-    complete: bool,
-) -> RunOutcome {
-    let arms: Vec<ArmOutcome> = records.iter().map(|(name, record)| ArmOutcome::of(name, record)).collect();
-    RunOutcome {
-        schema: SCHEMA,
+    let subject = Subject {
         id: "load".into(),
-        version: env!("CARGO_PKG_VERSION").into(),
         experiment: "load".into(),
         question: None,
         started_unix_s: 0,
-        machine: machine(),
         seed: flags.seed,
         time_scale: 1.0,
-        workload: in_words(&workload),
-        counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
-        complete,
-        validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
-        arms,
-    }
+    };
+    Ok((outcome(subject, &workload, &records, complete), complete))
 }

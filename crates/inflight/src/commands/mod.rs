@@ -5,6 +5,7 @@ mod healthcheck;
 mod library;
 mod list;
 mod load;
+mod measured;
 mod run;
 mod runs;
 mod serve;

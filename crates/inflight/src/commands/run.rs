@@ -1,7 +1,12 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    BadInput, Exit, interrupted, library::Source, raise_open_files, runs::RunDir, runtime,
+    BadInput, Exit, interrupted,
+    library::Source,
+    measured::{Subject, outcome, progress},
+    raise_open_files,
+    runs::RunDir,
+    runtime,
     target_app::TargetApp,
 };
 use crate::{
@@ -13,17 +18,14 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{ArmOutcome, Document, RunOutcome, SCHEMA, Validity, set_in_root},
+    experiment::{RunOutcome, set_in_root},
     load::OpenLoop,
-    record::{Record, Recorder},
+    record::Record,
     report,
-    workload::{Arrivals, Workload},
+    workload::Workload,
 };
-use inflight_strategies::{
-    rt::{Clock as _, First, Instant, race},
-    units::format_duration,
-};
-use std::{pin::Pin, sync::Arc, time::Duration};
+use inflight_strategies::rt::{Clock as _, First, Instant, race};
+use std::{pin::Pin, time::Duration};
 
 /// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -93,7 +95,15 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
             break;
         }
     }
-    let outcome = outcome(&dir, source, workload, &records, complete);
+    let subject = Subject {
+        id: dir.id.clone(),
+        experiment: source.name.clone(),
+        question: document.question.clone(),
+        started_unix_s: dir.started_unix_s,
+        seed: document.seed,
+        time_scale: document.time_scale,
+    };
+    let outcome = outcome(subject, &workload, &records, complete);
     save(&dir, &outcome, &records)?;
     show(&dir, &outcome, flags)?;
     Ok(outcome)
@@ -115,12 +125,12 @@ async fn measure_arm(
 ) -> anyhow::Result<(Record, bool)> {
     let app = TargetApp::start(&dir.path.join("experiment.toml"))?;
     let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
-    let options = Options { connections: 20_000, numbered: true, phase: None };
+    let options = Options { connections: 20_000, numbered: true };
     let world = driver.world.clone();
     let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
     let driver = OpenLoop { start: world.now() + LEAD, ..driver.clone() };
     let recorder = driver.recorder();
-    let progress = tokio::spawn(progress(world.clone(), recorder.clone(), driver.clone(), arm.to_string()));
+    let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
     let ended = race(driver.run(&target, &recorder), interrupt).await;
     progress.abort();
     StatusLine::new().clear();
@@ -131,62 +141,6 @@ async fn measure_arm(
         }
         First::Right(_) => Ok((recorder.close(world.now()), false)),
     }
-}
-
-/// Shows where an arm is, twice a second, until it is aborted.
-async fn progress(world: live::World, recorder: Arc<Recorder>, driver: OpenLoop<live::World>, arm: String) {
-    let status = StatusLine::new();
-    let total = driver.workload.duration.as_secs_f64();
-    loop {
-        let passed = (world.now() - driver.start).as_secs_f64().min(total);
-        status.show(&format!("▸ /{arm}  {passed:.0} s of {total:.0} s  in flight {}", recorder.in_flight()));
-        world.sleep_until(world.now() + Duration::from_millis(500)).await;
-    }
-}
-
-fn outcome(
-    dir: &RunDir,
-    source: &Source,
-    workload: Workload,
-    records: &[(&str, Record)],
-    complete: bool,
-) -> RunOutcome {
-    let arms: Vec<ArmOutcome> = records.iter().map(|(name, record)| ArmOutcome::of(name, record)).collect();
-    let Document { question, seed, time_scale, .. } = &source.document;
-    RunOutcome {
-        schema: SCHEMA,
-        id: dir.id.clone(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        experiment: source.name.clone(),
-        question: question.clone(),
-        started_unix_s: dir.started_unix_s,
-        machine: machine(),
-        seed: *seed,
-        time_scale: *time_scale,
-        workload: in_words(&workload),
-        counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
-        complete,
-        validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
-        arms,
-    }
-}
-
-/// What is offered, in words.
-pub(super) fn in_words(workload: &Workload) -> String {
-    let kind = match workload.arrivals {
-        Arrivals::Constant(_) => "constant",
-        Arrivals::Poisson(_) => "Poisson",
-    };
-    let (rate, warmup) = (workload.arrivals.rate(), format_duration(workload.warmup));
-    format!("open loop, {kind} {rate}, {} with {warmup} of warm-up", format_duration(workload.duration))
-}
-
-/// The machine in a few words.
-pub(super) fn machine() -> String {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let system = rustix::system::uname();
-    let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
-    format!("{processors} processors, {} {}", text(system.sysname()), text(system.release()))
 }
 
 fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
