@@ -7,6 +7,7 @@ use inflight_strategies::{
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// A request on its way through the lab.
@@ -90,6 +91,16 @@ impl Trail {
     /// The steps so far.
     pub fn steps(&self) -> Vec<Step> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How long the request waited for admission so far, in all its layers; `None` if no layer had it wait or pass.
+    pub fn waited(&self) -> Option<Duration> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = steps.iter().filter_map(|step| match (step.place, step.event) {
+            (Place::Layer { .. }, Event::Admitted { waited }) => Some(waited),
+            _ => None,
+        });
+        waits.reduce(|sum, wait| sum + wait)
     }
 
     fn push(&self, step: Step) {

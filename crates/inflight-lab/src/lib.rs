@@ -9,7 +9,8 @@
 //! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
 //! * [`record`]: what became of it: one outcome, one latency from the intended start.
 //!
-//! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference.
+//! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
+//! of an experiment there.
 //!
 //! And of an experiment's: [`experiment`] reads the file and says all that is wrong with it, [`report`] shows the result.
 //!
@@ -27,4 +28,5 @@ pub mod report;
 pub mod sim;
 pub mod stack;
 pub mod timers;
+pub mod trial;
 pub mod workload;

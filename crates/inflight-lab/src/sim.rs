@@ -16,12 +16,44 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
-/// How often tasks may be polled in one run.
-pub const MAX_POLLS: u64 = 1 << 40;
-/// How often tasks may be polled without the clock moving: more is a task that never waits.
-const MAX_POLLS_AT_ONCE: u64 = 100_000_000;
+/// What a virtual world is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The clock's grain, at least 1 ns: every deadline is rounded up to a multiple of it. 1 ms is tokio's timer.
+    pub resolution: Duration,
+    /// How much later than its (rounded) deadline every timer fires: a model of a real machine's timer.
+    pub overshoot: Duration,
+    /// The clock must not pass this.
+    pub max_time: Duration,
+    /// How often tasks may be polled in one run.
+    pub max_polls: u64,
+    /// How often tasks may be polled without the clock moving: more is a task that never waits.
+    pub max_polls_at_once: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            resolution: Duration::from_nanos(1),
+            overshoot: Duration::ZERO,
+            max_time: Duration::from_secs(100 * 365 * 86_400),
+            max_polls: 1 << 40,
+            max_polls_at_once: 100_000_000,
+        }
+    }
+}
+
+impl Settings {
+    /// When a timer that was set to `deadline` fires.
+    fn fires(&self, deadline: Instant) -> Instant {
+        let grain = u64::try_from(self.resolution.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let rounded = deadline.as_nanos().checked_next_multiple_of(grain).unwrap_or(u64::MAX);
+        Instant::from_nanos(rounded) + self.overshoot
+    }
+}
 
 type Future0 = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -30,6 +62,7 @@ type Future0 = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct World(Arc<Shared>);
 
 struct Shared {
+    settings: Settings,
     now: AtomicU64,
     state: Mutex<State>,
     ready: Mutex<VecDeque<usize>>,
@@ -61,6 +94,11 @@ pub enum Stuck {
         /// Who waits.
         waiting: Vec<&'static str>,
     },
+    /// The clock reached [`Settings::max_time`].
+    TooLong {
+        /// When.
+        at: Instant,
+    },
     /// The clock stands still while tasks run on and on. The last one's name is given.
     Livelock {
         /// When.
@@ -76,6 +114,7 @@ impl fmt::Display for Stuck {
             Stuck::Deadlock { at, waiting } => {
                 write!(f, "deadlock at {at:?}: no deadline is set and all wait: {}", waiting.join(", "))
             }
+            Stuck::TooLong { at } => write!(f, "at {at:?} the world has lasted as long as it may"),
             Stuck::Livelock { at, running } => {
                 write!(f, "livelock at {at:?}: the clock stands still; the last task to run was {running:?}")
             }
@@ -102,8 +141,17 @@ where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
-    let world =
-        World(Arc::new(Shared { now: AtomicU64::new(0), state: Mutex::default(), ready: Mutex::default() }));
+    run_with(Settings::default(), main)
+}
+
+/// [`run`] in a world that is as `settings` say.
+pub fn run_with<T, F>(settings: Settings, main: impl FnOnce(World) -> F) -> Result<(T, Trace), Stuck>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let (now, state, ready) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+    let world = World(Arc::new(Shared { settings, now, state, ready }));
     let mut main = world.spawn("main", main(world.clone()));
     let result = world.advance_until(&mut main);
     // Futures hold handles on the world; what they drop may wake others, so they are dropped outside of its lock.
@@ -130,7 +178,8 @@ impl World {
                 let value = end.expect("main does not panic unnoticed");
                 return Ok((value, Trace { ended: self.now(), polls, hash }));
             }
-            if polls_now > MAX_POLLS_AT_ONCE || polls > MAX_POLLS {
+            let limits = &self.0.settings;
+            if polls_now > limits.max_polls_at_once || polls > limits.max_polls {
                 return Err(Stuck::Livelock { at: self.now(), running: name });
             }
         }
@@ -144,6 +193,9 @@ impl World {
                 state.tasks.iter().filter(|slot| slot.waker.is_some()).map(|slot| slot.name).collect();
             return Err(Stuck::Deadlock { at: self.now(), waiting });
         };
+        if next > Instant::ZERO + self.0.settings.max_time {
+            return Err(Stuck::TooLong { at: self.now() });
+        }
         self.0.now.store(next.as_nanos(), Ordering::Relaxed);
         let due: Vec<Waker> = std::iter::from_fn(|| state.timers.pop_due(next)).collect();
         drop(state);
@@ -197,6 +249,7 @@ impl Clock for World {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
+        let deadline = if deadline > self.now() { self.0.settings.fires(deadline) } else { deadline };
         Sleep { world: self.clone(), deadline, key: None }
     }
 }

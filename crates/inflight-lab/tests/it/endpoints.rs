@@ -1,7 +1,7 @@
 //! The four endpoints in virtual time: what each does, and that nothing is lost or left behind.
 
-use crate::worlds::{Ledger, document, endpoint, measure};
-use inflight_lab::{call::Call, experiment::Document, record::Ending, sim};
+use crate::worlds::{Ledger, document, measure};
+use inflight_lab::{call::Call, experiment::Document, record::Ending, sim, trial::endpoint};
 use inflight_strategies::{
     rt::{Clock as _, First, Instant, race},
     service::Service as _,

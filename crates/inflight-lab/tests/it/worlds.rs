@@ -1,24 +1,12 @@
 //! Endpoints in a virtual world, and what became of their requests.
 
 use inflight_lab::{
-    call::{Call, Place, Sink, Which},
-    dependency::{Dependency, Fault},
+    call::{Place, Sink, Which},
     experiment::{ArmOutcome, Document},
-    load::{OpenLoop, Shot},
-    record::{Ending, Reply},
-    sim,
-    stack::{self, Both, Stack},
+    sim, trial,
 };
-use inflight_strategies::{
-    event::Event,
-    rt::Instant,
-    service::{Failure, Outcome, Service},
-};
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use inflight_strategies::{event::Event, rt::Instant, service::Outcome};
+use std::sync::{Arc, Mutex};
 
 /// What is inside each place, counted from events alone.
 #[derive(Debug, Default)]
@@ -66,59 +54,15 @@ impl Sink for Ledger {
     }
 }
 
-/// An endpoint as a target of the driver: what HTTP does in the live world.
-#[derive(Clone)]
-pub(crate) struct Direct(Stack<Both>);
-
-impl Service<Shot> for Direct {
-    type Response = Reply;
-    type Error = Infallible;
-
-    async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
-        let ending = match self.0.call(Call::new(shot.id)).await {
-            Ok(_) => Ending::Completed,
-            Err(Failure::Failed(Fault(_)) | Failure::Lost) => Ending::Failed,
-            Err(Failure::Rejected(_)) => Ending::Rejected,
-            Err(Failure::TimedOut { .. }) => Ending::TimedOut,
-        };
-        Ok(Reply { ending, wait: None })
-    }
-}
-
 /// A document from text; panics with its diagnostics.
 pub(crate) fn document(text: &str) -> Document {
     Document::read(text, "test.toml", &|name| Err(format!("no {name}"))).unwrap_or_else(|d| panic!("{d}"))
 }
 
-/// The stack of endpoint `index`, on dependencies of its own.
-pub(crate) fn endpoint(
-    document: &Document,
-    index: usize,
-    world: &sim::World,
-    sink: Arc<dyn Sink>,
-) -> Stack<Both> {
-    let a = Dependency::new(Which::A, document.service_a.clone(), document.seed, world.clone());
-    let b = Dependency::new(Which::B, document.service_b.clone(), document.seed, world.clone());
-    stack::build(index, &document.endpoints[index], world, (&a, &b), sink)
-}
-
 /// Measures one arm of an experiment in virtual time.
 pub(crate) fn measure(document: &Document, arm: usize) -> (ArmOutcome, Counts, sim::Trace) {
-    let (document, ledger) = (document.clone(), Arc::new(Ledger::default()));
-    let sink = ledger.clone();
-    let name = document.endpoints[arm].name.clone();
-    let (record, trace) = sim::run(move |world| async move {
-        let target = Direct(endpoint(&document, arm, &world, sink));
-        let workload = document.workload.expect("an experiment");
-        let driver = OpenLoop {
-            world,
-            workload,
-            seed: document.seed,
-            start: Instant::ZERO,
-            patience: Duration::from_secs(3600),
-        };
-        driver.run(&target, &driver.recorder()).await
-    })
-    .unwrap_or_else(|stuck| panic!("{stuck}"));
-    (ArmOutcome::of(&name, &record), ledger.counts(), trace)
+    let ledger = Arc::new(Ledger::default());
+    let (record, trace) = trial::run(document, arm, sim::Settings::default(), ledger.clone())
+        .unwrap_or_else(|stuck| panic!("{stuck}"));
+    (ArmOutcome::of(&document.endpoints[arm].name, &record), ledger.counts(), trace)
 }
