@@ -1,0 +1,342 @@
+//! Tasks of a virtual world: the places that they live in, their bells and their handles.
+
+use super::core::{self, TaskId};
+use inflight_strategies::rt::{Task, TaskLost};
+use std::{
+    any::{Any, TypeId},
+    cell::{Cell, RefCell},
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+/// What came of polling a task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Polled {
+    /// It waits.
+    Pending,
+    /// It is over; its output waits to be taken.
+    Over,
+    /// It is over, and nobody wants its output.
+    Gone,
+}
+
+/// A place that tasks of one type live in, one after the other. Its memory and its waker stay: a task costs no allocation
+/// once there was one of its kind.
+pub(super) trait Place {
+    /// Polls its task.
+    fn poll(&self) -> Polled;
+    /// Whether its task is not over yet.
+    fn is_alive(&self) -> bool;
+    /// Drops what is left of its task. `false` if it is just being polled; it is dropped at the end of that.
+    fn clear(&self) -> bool;
+    /// Moves the output, if there is one, to `output`, an `Option<Result<T, TaskLost>>`; otherwise `waiter` is woken when
+    /// there is.
+    fn take_output(&self, output: &mut dyn Any, waiter: Option<&Waker>);
+    /// The [`Home`], for who knows its future's type.
+    fn home(&self) -> &dyn Any;
+}
+
+/// A place for tasks with futures of type `F`.
+struct Home<F: Future> {
+    /// Borrowed while it is polled.
+    future: RefCell<Pin<Box<Option<F>>>>,
+    output: RefCell<Option<Result<F::Output, TaskLost>>>,
+    waiter: Cell<Option<Waker>>,
+    /// Whether it was cancelled while it was being polled.
+    cancelled: Cell<bool>,
+    bell: Arc<Bell>,
+    waker: Waker,
+}
+
+impl<F: Future> Home<F> {
+    fn new(bell: Arc<Bell>) -> Home<F> {
+        Home {
+            future: RefCell::new(Box::pin(None)),
+            output: RefCell::new(None),
+            waiter: Cell::new(None),
+            cancelled: Cell::new(false),
+            waker: Waker::from(bell.clone()),
+            bell,
+        }
+    }
+
+    /// The task is over, or cancelled: drops it, keeps its output if somebody wants it.
+    #[inline]
+    fn end(&self, home: &mut Pin<Box<Option<F>>>, output: Option<Result<F::Output, TaskLost>>) -> Polled {
+        home.set(None);
+        if self.cancelled.take() || !self.bell.is_wanted() {
+            return Polled::Gone;
+        }
+        *self.output.borrow_mut() = output;
+        self.bell.over.store(true, Ordering::Relaxed);
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+        Polled::Over
+    }
+}
+
+impl<F: Future<Output: 'static> + 'static> Place for Home<F> {
+    fn poll(&self) -> Polled {
+        let mut home = self.future.borrow_mut();
+        let Some(future) = home.as_mut().as_pin_mut() else { return Polled::Pending };
+        let mut cx = Context::from_waker(&self.waker);
+        // A panic ends its task, not the world.
+        match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
+            Ok(Poll::Pending) if self.cancelled.get() => self.end(&mut home, None),
+            Ok(Poll::Pending) => Polled::Pending,
+            Ok(Poll::Ready(output)) => self.end(&mut home, Some(Ok(output))),
+            Err(_) => self.end(&mut home, Some(Err(TaskLost))),
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.future.try_borrow().is_ok_and(|future| future.is_some())
+    }
+
+    fn clear(&self) -> bool {
+        let Ok(mut home) = self.future.try_borrow_mut() else {
+            self.cancelled.set(true);
+            return false;
+        };
+        home.set(None);
+        drop(self.output.take());
+        drop(self.waiter.take());
+        true
+    }
+
+    fn take_output(&self, output: &mut dyn Any, waiter: Option<&Waker>) {
+        let output: &mut Option<Result<F::Output, TaskLost>> =
+            output.downcast_mut().expect("a handle knows the type of its task's output");
+        *output = self.output.take();
+        if output.is_none() {
+            self.waiter.set(waiter.cloned());
+        }
+    }
+
+    fn home(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Puts its task into the ready queue, once until it is polled. It stays with the place: a waker that was kept for too long
+/// makes a later task look once in vain.
+pub(super) struct Bell {
+    world: u64,
+    slot: u32,
+    /// Which of the tasks that ever lived here it rings for.
+    generation: AtomicU32,
+    queued: AtomicBool,
+    /// Whether somebody will ask for the task's output.
+    wanted: AtomicBool,
+    /// Whether that is there.
+    over: AtomicBool,
+    outside: Arc<Outside>,
+}
+
+impl Bell {
+    fn new(slot: u32, outside: Arc<Outside>) -> Arc<Bell> {
+        let (queued, wanted, over) = (AtomicBool::default(), AtomicBool::default(), AtomicBool::default());
+        let (world, generation) = (core::current(), AtomicU32::new(0));
+        Arc::new(Bell { world, slot, generation, queued, wanted, over, outside })
+    }
+
+    #[inline]
+    pub(super) fn set_wanted(&self, wanted: bool) {
+        self.wanted.store(wanted, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Only the world's own thread gets here, here and below: there is no need for atomic exchanges.
+    #[inline]
+    pub(super) fn hush(&self) {
+        self.queued.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether it was silent; it is not any more.
+    #[inline]
+    pub(super) fn is_silent(&self) -> bool {
+        let is_silent = !self.queued.load(Ordering::Relaxed);
+        self.queued.store(true, Ordering::Relaxed);
+        is_silent
+    }
+
+    #[inline]
+    pub(super) fn rings_for(&self, generation: u32) {
+        self.over.store(false, Ordering::Relaxed);
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    fn ring(&self) {
+        let id = TaskId { slot: self.slot, generation: self.generation.load(Ordering::Relaxed) };
+        if core::current() != self.world {
+            self.outside.push(id);
+        } else if self.is_silent() {
+            core::with(|core| core.make_ready(id));
+        }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.ring();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.ring();
+    }
+}
+
+/// Where other threads leave their wake-ups.
+#[derive(Default)]
+pub(super) struct Outside(Mutex<Vec<TaskId>>);
+
+impl Outside {
+    fn push(&self, id: TaskId) {
+        self.lock().push(id);
+    }
+
+    /// Makes those ready whom other threads woke; tells whether there were any.
+    pub(super) fn hear(&self) -> bool {
+        let woken = std::mem::take(&mut *self.lock());
+        core::with(|core| woken.iter().for_each(|&id| core.make_ready(id)));
+        !woken.is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<TaskId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A task of a virtual world; cancelled when dropped. On another thread, or when its world has ended, a handle has nothing to
+/// hold on to: dropping it does nothing, and waiting for it never ends.
+pub struct SimTask<T> {
+    world: u64,
+    id: Option<TaskId>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T: 'static> SimTask<T> {
+    /// Starts `future` in the world that runs on this thread.
+    #[inline]
+    pub(super) fn spawn<F>(world: u64, name: &'static str, future: F) -> SimTask<T>
+    where
+        F: Future<Output = T> + 'static,
+    {
+        assert!(
+            core::current() == world,
+            "tasks are spawned on the thread that runs their world, while it runs"
+        );
+        let mut future = Some(future);
+        let mut occupy = || {
+            core::with(|core| {
+                core.occupy(TypeId::of::<F>(), name, |place| {
+                    let home: &Home<F> = place.home().downcast_ref().expect("free places are kept by type");
+                    // Nobody lived here: setting the future drops nothing, so no code of others runs.
+                    home.future.borrow_mut().set(future.take());
+                })
+            })
+        };
+        let id = occupy().or_else(|| {
+            build::<F>();
+            occupy()
+        });
+        let id = Some(id.expect("there is a place now"));
+        SimTask { world, id, output: PhantomData }
+    }
+
+    /// Which task it is.
+    pub(super) fn id(&self) -> Option<TaskId> {
+        self.id
+    }
+
+    /// The task's output, if it is over; otherwise `waiter` is woken when it is.
+    pub(super) fn take_output(&mut self, waiter: Option<&Waker>) -> Option<Result<T, TaskLost>> {
+        let (id, place) = self.place()?;
+        let mut output: Option<Result<T, TaskLost>> = None;
+        place.take_output(&mut output, waiter);
+        match output {
+            Some(_) => self.abandon(),
+            None => core::with(|core| core.note_wait(id)),
+        }
+        output
+    }
+}
+
+/// A new place.
+#[cold]
+fn build<F: Future<Output: 'static> + 'static>() {
+    let (slot, outside) = core::with(|core| (core.next_slot(), core.outside()));
+    let bell = Bell::new(slot, outside);
+    let place = Rc::new(Home::<F>::new(bell.clone()));
+    core::with(|core| core.add_slot(TypeId::of::<F>(), bell, place));
+}
+
+impl<T> SimTask<T> {
+    /// Where the task lives, if it still does and this is its world.
+    #[inline]
+    fn place(&self) -> Option<(TaskId, Rc<dyn Place>)> {
+        let id = self.id.filter(|_| core::current() == self.world)?;
+        Some((id, core::with(|core| core.place(id))?))
+    }
+
+    /// Gives the task up: cancels it if it lives, frees its place if it is over.
+    fn abandon(&mut self) {
+        if let Some((id, place)) = self.place()
+            && place.clear()
+        {
+            core::with(|core| core.free(id));
+        }
+        self.id = None;
+    }
+}
+
+impl<T: Send + 'static> Task<T> for SimTask<T> {
+    #[inline]
+    fn detach(mut self) {
+        let Some(id) = self.id.filter(|_| core::current() == self.world) else { return };
+        if !core::with(|core| core.unwant(id)) {
+            self.id = None;
+        }
+    }
+}
+
+impl<T: 'static> Future for SimTask<T> {
+    type Output = Result<T, TaskLost>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.take_output(Some(cx.waker())).map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl<T> Drop for SimTask<T> {
+    fn drop(&mut self) {
+        if self.id.is_some() {
+            self.abandon();
+        }
+    }
+}
+
+impl<T> fmt::Debug for SimTask<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimTask")
+    }
+}
