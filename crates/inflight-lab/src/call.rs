@@ -6,7 +6,7 @@ use inflight_strategies::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -75,8 +75,16 @@ pub struct Step {
 /// The steps of one request's life, handed over when the last part of it is over (work that was left running included).
 pub struct Trail {
     call: u64,
-    steps: Mutex<Vec<Step>>,
+    kept: Mutex<Kept>,
+    /// Whether the steps themselves are kept, or only what they sum up to.
+    in_full: bool,
     finish: Option<Finish>,
+}
+
+#[derive(Default)]
+struct Kept {
+    steps: Vec<Step>,
+    waited: Option<Duration>,
 }
 
 /// Takes the steps of a finished life.
@@ -85,33 +93,43 @@ pub type Finish = Arc<dyn Fn(u64, Vec<Step>) + Send + Sync>;
 impl Trail {
     /// A trail for request `call`; `finish`, if given, gets the steps in the end.
     pub fn new(call: u64, finish: Option<Finish>) -> Arc<Trail> {
-        Arc::new(Trail { call, steps: Mutex::default(), finish })
+        Arc::new(Trail { call, kept: Mutex::default(), in_full: true, finish })
+    }
+
+    /// A trail that only sums up how long request `call` waited.
+    pub fn of_waits(call: u64) -> Arc<Trail> {
+        Arc::new(Trail { call, kept: Mutex::default(), in_full: false, finish: None })
     }
 
     /// The steps so far.
     pub fn steps(&self) -> Vec<Step> {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().steps.clone()
     }
 
-    /// How long the request waited for admission so far, in all its layers; `None` if no layer had it wait or pass.
+    /// How long the request waited for admission so far, in all its layers; `None` if no layer has let it in yet.
     pub fn waited(&self) -> Option<Duration> {
-        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = steps.iter().filter_map(|step| match (step.place, step.event) {
-            (Place::Layer { .. }, Event::Admitted { waited }) => Some(waited),
-            _ => None,
-        });
-        waits.reduce(|sum, wait| sum + wait)
+        self.lock().waited
     }
 
     fn push(&self, step: Step) {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step);
+        if let (Place::Layer { .. }, Event::Admitted { waited }) = (step.place, step.event) {
+            let kept = &mut *self.lock();
+            kept.waited = Some(kept.waited.unwrap_or_default() + waited);
+        }
+        if self.in_full {
+            self.lock().steps.push(step);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Trail {
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            let steps = std::mem::take(self.steps.get_mut().unwrap_or_else(PoisonError::into_inner));
+            let steps = std::mem::take(&mut self.lock().steps);
             finish(self.call, steps);
         }
     }

@@ -169,7 +169,9 @@ impl<T> Timers<T> {
         }
         if is_none(self.front) {
             self.remove_root();
-            self.drop_dead_roots();
+            if self.dead > 0 {
+                self.drop_dead_roots();
+            }
         }
         self.front = NO_ENTRY;
         self.empty(key_of(first))

@@ -55,7 +55,7 @@ impl Service<Shot> for Direct {
     type Error = Infallible;
 
     async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
-        let trail = Trail::new(shot.id, None);
+        let trail = Trail::of_waits(shot.id);
         let ending = match self.0.call(Call { trail: Some(trail.clone()), ..Call::new(shot.id) }).await {
             Ok(_) => Ending::Completed,
             Err(Failure::Failed(Fault(_)) | Failure::Lost) => Ending::Failed,
