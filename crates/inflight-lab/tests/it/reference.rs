@@ -141,7 +141,7 @@ fn a_timeout_around_a_limit_ends_requests_as_the_event_loop_does_for_1000_seeds(
             scene.requests.iter().copied(),
             |id, end| {
                 expected[id as usize] = match end {
-                    End::Served(took) => Some(took),
+                    End::Served(wait) => Some(wait + scene.requests[id as usize].work),
                     End::TimedOut => None,
                 };
             },

@@ -77,7 +77,7 @@ pub(crate) fn fifo(
 /// How a request ended that had only so much time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Served, after so many nanoseconds in all.
+    /// Served, after so many nanoseconds in the queue.
     Served(u64),
     /// Its time was over.
     TimedOut,
@@ -86,7 +86,8 @@ pub(crate) enum End {
 /// Where a request is that has only so much time.
 enum State {
     Waiting(Request),
-    Served(Request),
+    /// In service; it waited so long.
+    Served(u64),
     Gone,
 }
 
@@ -120,9 +121,9 @@ pub(crate) fn fifo_with_timeout(
             }
             Event::Departure(id) => {
                 if let Some(state) = id.checked_sub(first).map(|index| &mut states[index as usize])
-                    && let State::Served(request) = state
+                    && let State::Served(waited) = *state
                 {
-                    ended(id, End::Served(now - request.arrival));
+                    ended(id, End::Served(waited));
                     (*state, free) = (State::Gone, free + 1);
                 }
             }
@@ -142,7 +143,7 @@ pub(crate) fn fifo_with_timeout(
                 continue;
             };
             let State::Waiting(request) = *state else { continue };
-            *state = State::Served(request);
+            *state = State::Served(now - request.arrival);
             free -= 1;
             agenda.add(now + request.work, Event::Departure(id));
         }
