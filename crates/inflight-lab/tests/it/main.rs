@@ -2,5 +2,10 @@
 
 mod contention;
 mod endpoints;
+#[path = "../reference/event_loop.rs"]
+mod event_loop;
 mod experiment_files;
+mod reference;
+mod repeat;
+mod tokio_paused;
 mod worlds;

@@ -1,0 +1,23 @@
+//! The yardstick: an event loop by hand with a `BinaryHeap`.
+
+use crate::{
+    books::{Books, SERVERS, TIMEOUT, requests},
+    event_loop::{End, fifo, fifo_with_timeout},
+};
+
+/// Without a timeout.
+pub fn plain(count: u64) -> Books {
+    let mut books = Books::new();
+    fifo(SERVERS, requests(count), |id, wait| books.add(id, wait));
+    books
+}
+
+/// With a timeout for every request; dead timers stay on the agenda.
+pub fn with_timeout(count: u64) -> Books {
+    let mut books = Books::new();
+    fifo_with_timeout(SERVERS, TIMEOUT, requests(count), |id, end| match end {
+        End::Served(wait) => books.add(id, wait),
+        End::TimedOut => panic!("no request takes half a minute"),
+    });
+    books
+}

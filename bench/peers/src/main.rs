@@ -1,0 +1,141 @@
+//! The virtual world beside others that do the same: M/M/20 at ρ = 0.9, work of 100 ms, first come, first served.
+//!
+//! `cargo run --release --manifest-path bench/peers/Cargo.toml [-- quick]`. Every contestant serves the same requests and
+//! keeps the same books about their waits, each run in a process of its own, in rounds one after the other: what else the
+//! machine does weighs on all alike. Figures are medians of processor time.
+
+mod books;
+mod endpoint;
+mod event_loop_by_hand;
+mod instructions;
+mod nexo;
+mod ours;
+mod rounds;
+mod simu_des;
+mod tokio_paused;
+
+/// The reference of the lab's own tests.
+#[path = "../../../crates/inflight-lab/tests/reference/event_loop.rs"]
+mod event_loop;
+
+use rounds::{Figures, Lane, median};
+use std::process::ExitCode;
+
+/// Mean wait of M/M/20 at ρ = 0.9 with work of 100 ms, in ms: Erlang C.
+const ERLANG_C: f64 = 27.5385;
+
+/// What can be run, by name.
+const LANES: [Lane; 9] = [
+    Lane { name: "event-loop", run: |n| books::Outcome::of(event_loop_by_hand::plain(n)) },
+    Lane { name: "inflight", run: |n| books::Outcome::of(ours::plain(n)) },
+    Lane { name: "simu-des", run: |n| books::Outcome::of(simu_des::plain(n)) },
+    Lane { name: "nexosim", run: |n| books::Outcome::of(nexo::plain(n)) },
+    Lane { name: "tokio-paused", run: |n| books::Outcome::of(tokio_paused::plain(n)) },
+    Lane { name: "event-loop+timeout", run: |n| books::Outcome::of(event_loop_by_hand::with_timeout(n)) },
+    Lane { name: "inflight+timeout", run: |n| books::Outcome::of(ours::with_timeout(n)) },
+    Lane { name: "async-limited", run: endpoint::async_limited },
+    Lane { name: "four-arms", run: endpoint::four_arms },
+];
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["only", name, requests] => {
+            rounds::child(&LANES, name, requests.parse().expect("a number of requests"));
+            ExitCode::SUCCESS
+        }
+        [] => compare(false),
+        ["quick"] => compare(true),
+        _ => {
+            eprintln!("usage: peers [quick]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn compare(quick: bool) -> ExitCode {
+    let (count, requests) = if quick { (3, 500_000) } else { (7, 3_000_000) };
+    println!(
+        "{count} rounds of {requests} requests, one process each; processor time, median (least to most)"
+    );
+    let figures = rounds::run(&LANES[..8], count, requests);
+    let is_same = table(&figures);
+    let of = |name: &str| LANES.iter().position(|lane| lane.name == name).expect("a lane");
+    let ratio = |a: &str, b: &str| {
+        median(figures[of(a)].iter().zip(&figures[of(b)]).map(|(a, b)| a.per_second() / b.per_second()))
+    };
+    println!("\nratios, median over rounds:");
+    bar("inflight to event-loop", ratio("inflight", "event-loop"), 0.5);
+    bar("inflight+timeout to event-loop+timeout", ratio("inflight+timeout", "event-loop+timeout"), 0.9);
+    bar("inflight to simu-des", ratio("inflight", "simu-des"), 2.3);
+    bar("inflight to tokio-paused", ratio("inflight", "tokio-paused"), 5.0);
+    let per_second = median(figures[of("async-limited")].iter().map(Figures::per_second));
+    bar("/async-limited with stack, driver and recorder, million requests per second", per_second / 1e6, 1.5);
+    let arms = rounds::run(&LANES[8..], count, 0);
+    bound("four arms, 60 s at 200/s, ms", median(arms[0].iter().map(|f| f.seconds * 1e3)), 40.0);
+    memory(quick);
+    instructions::print();
+    if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints a row per contestant; whether all exact ones saw the same waits.
+fn table(figures: &[Vec<Figures>]) -> bool {
+    println!(
+        "{:<22}{:>9}{:>17}{:>10}{:>13}{:>12}{:>9}  waits",
+        "", "M req/s", "", "× loop", "mean wait ms", "to Erlang C", "MiB"
+    );
+    let mut is_same = true;
+    for (lane, runs) in LANES.iter().zip(figures) {
+        let mut speeds: Vec<f64> = runs.iter().map(|f| f.per_second() / 1e6).collect();
+        speeds.sort_by(f64::total_cmp);
+        let loops = median(runs.iter().zip(&figures[0]).map(|(a, b)| a.per_second() / b.per_second()));
+        let last = &runs[runs.len() - 1];
+        let waits = match (lane.name, last.hash == figures[0][0].hash) {
+            ("async-limited", _) => "another model",
+            (_, true) => "identical",
+            // Its timers are whole milliseconds.
+            ("tokio-paused", false) => "rounded to 1 ms",
+            (_, false) => {
+                is_same = false;
+                "DIFFERENT"
+            }
+        };
+        println!(
+            "{:<22}{:>9.2}{:>17}{:>10.2}{:>13.4}{:>+11.2}%{:>9.1}  {waits}",
+            lane.name,
+            speeds[speeds.len() / 2],
+            format!("{:.2} to {:.2}", speeds[0], speeds[speeds.len() - 1]),
+            loops,
+            last.wait_ms,
+            (last.wait_ms / ERLANG_C - 1.0) * 100.0,
+            last.peak_mib
+        );
+    }
+    is_same
+}
+
+/// Peak memory does not grow with the number of requests.
+fn memory(quick: bool) {
+    let most = if quick { 10_000_000 } else { 100_000_000 };
+    for name in ["inflight", "inflight+timeout"] {
+        for requests in [1_000_000, most] {
+            let peak = rounds::spawn(name, requests).peak_mib;
+            bound(
+                &format!("peak memory of {name}, {} million requests, MiB", requests / 1_000_000),
+                peak,
+                8.0,
+            );
+        }
+    }
+}
+
+/// A figure that must reach its bar.
+fn bar(what: &str, value: f64, least: f64) {
+    println!("  {what}: {value:.2} (bar: at least {least}) {}", if value >= least { "OK" } else { "MISSED" });
+}
+
+/// A figure that must stay below its bar.
+fn bound(what: &str, value: f64, most: f64) {
+    println!("  {what}: {value:.2} (bar: at most {most}) {}", if value <= most { "OK" } else { "MISSED" });
+}
