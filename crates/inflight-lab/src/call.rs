@@ -111,6 +111,11 @@ impl Trail {
         self.lock().waited
     }
 
+    /// Whether anything is kept of what happens at `place`.
+    fn keeps(&self, place: Place) -> bool {
+        self.in_full || matches!(place, Place::Layer { .. })
+    }
+
     fn push(&self, step: Step) {
         if let (Place::Layer { .. }, Event::Admitted { waited }) = (step.place, step.event) {
             let kept = &mut *self.lock();
@@ -145,24 +150,36 @@ impl fmt::Debug for Trail {
 pub trait Sink: Send + Sync + 'static {
     /// `event` happened to request `call` at `at`. `endpoint` counts the endpoints in their file's order.
     fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: Event);
+
+    /// Whether it hears anything at all; asked once.
+    fn listens(&self) -> bool {
+        true
+    }
 }
 
 impl Sink for () {
     fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: Event) {}
+
+    fn listens(&self) -> bool {
+        false
+    }
 }
 
 /// The observer at one place of one endpoint: tells the sink, and the request's own trail.
 #[derive(Clone)]
 pub struct Tap {
-    /// The endpoint's number.
-    pub endpoint: usize,
-    /// The place.
-    pub place: Place,
-    /// Who hears.
-    pub sink: Arc<dyn Sink>,
+    endpoint: usize,
+    place: Place,
+    /// Nobody, if nobody listens.
+    sink: Option<Arc<dyn Sink>>,
 }
 
 impl Tap {
+    /// The observer of endpoint number `endpoint` as a whole, which tells `sink`.
+    pub fn new(endpoint: usize, sink: Arc<dyn Sink>) -> Tap {
+        Tap { endpoint, place: Place::Endpoint, sink: Some(sink).filter(|sink| sink.listens()) }
+    }
+
     /// The same endpoint and sink, another place.
     pub fn at(&self, place: Place) -> Tap {
         Tap { place, ..self.clone() }
@@ -182,7 +199,8 @@ impl Observer<Call> for Tap {
     type Watch<'a> = TapWatch<'a>;
 
     fn observe<'a>(&'a self, call: &Call) -> TapWatch<'a> {
-        TapWatch { tap: self, id: call.id, trail: call.trail.clone() }
+        let trail = call.trail.as_ref().filter(|trail| trail.keeps(self.place)).cloned();
+        TapWatch { tap: self, id: call.id, trail }
     }
 }
 
@@ -197,7 +215,9 @@ pub struct TapWatch<'a> {
 impl Watch for TapWatch<'_> {
     fn on_event(&mut self, at: Instant, event: Event) {
         let Tap { endpoint, place, sink } = self.tap;
-        sink.on_event(*endpoint, *place, self.id, at, event);
+        if let Some(sink) = sink {
+            sink.on_event(*endpoint, *place, self.id, at, event);
+        }
         if let Some(trail) = &self.trail {
             trail.push(Step { at, place: *place, event });
         }

@@ -110,7 +110,7 @@ pub fn build<W: World>(
     (a, b): (&Arc<Dependency<W>>, &Arc<Dependency<W>>),
     sink: Arc<dyn Sink>,
 ) -> Stack<Both> {
-    let tap = Tap { endpoint: index, place: Place::Endpoint, sink };
+    let tap = Tap::new(index, sink);
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
         surround(Arc::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)

@@ -7,7 +7,7 @@ use super::{
     Counts, Settings, Stuck, Waiting,
     task::{Bell, Outside, Place},
 };
-use crate::timers::Timers;
+use crate::timers::{Key, Timers};
 use inflight_strategies::rt::Instant;
 use std::{
     any::TypeId,
@@ -198,27 +198,25 @@ impl Core {
         (waker.data() == Arc::as_ptr(&slot.bell).cast()).then_some(Alarm::Task(self.polling))
     }
 
-    /// The task `name` moves into a free place for futures of type `kind` and is ready: `move_in` moves it. `None` if there
-    /// is no such place.
+    /// A free place for futures of type `kind`, if there is one.
     #[inline]
-    pub(super) fn occupy(
-        &mut self,
-        kind: TypeId,
-        name: &'static str,
-        move_in: impl FnOnce(&dyn Place),
-    ) -> Option<TaskId> {
+    pub(super) fn take_free(&mut self, kind: TypeId) -> Option<(TaskId, Rc<dyn Place>)> {
         let (_, free) = self.free.iter_mut().find(|(other, _)| *other == kind)?;
-        let slot = free.pop()?;
-        let id = TaskId { slot, generation: self.slots[slot as usize].generation };
-        let slot = &mut self.slots[slot as usize];
-        move_in(&*slot.place);
-        (slot.name, slot.polled) = (name, now());
+        let number = free.pop()?;
+        let slot = &self.slots[number as usize];
+        Some((TaskId { slot: number, generation: slot.generation }, slot.place.clone()))
+    }
+
+    /// The task `name` moved in: it is ready.
+    #[inline]
+    pub(super) fn occupy(&mut self, id: TaskId, name: &'static str) {
         self.counts.tasks += 1;
+        let slot = &mut self.slots[id.slot as usize];
+        (slot.name, slot.polled) = (name, now());
         // Who kept a waker for too long may have rung while nobody lived here.
         slot.bell.hush();
         slot.bell.set_wanted(true);
         self.wake(id);
-        Some(id)
     }
 
     /// Nobody will ask for the output of the task `id`; `true` if it is there already.
@@ -229,20 +227,32 @@ impl Core {
         slot.bell.is_over()
     }
 
+    /// Whether a timer is still pending, which from now on wakes `waker`; `None` if that takes a waker of somebody else.
+    #[inline]
+    pub(super) fn renew(&mut self, key: Key, waker: &Waker) -> Option<bool> {
+        let own = self.recognise(waker);
+        match (self.timers.get_mut(key), own) {
+            (None, _) => Some(false),
+            (Some(alarm @ Alarm::Task(_)), Some(own)) => {
+                *alarm = own;
+                Some(true)
+            }
+            _ => None,
+        }
+    }
+
     /// The number of the next new place.
     pub(super) fn next_slot(&self) -> u32 {
         u32::try_from(self.slots.len()).expect("fewer than 2^32 tasks at once")
     }
 
-    /// A new and free place for futures of type `kind`, with the number that [`Core::next_slot`] gave.
+    /// A new place for futures of type `kind`, with the number that [`Core::next_slot`] gave.
     pub(super) fn add_slot(&mut self, kind: TypeId, bell: Arc<Bell>, place: Rc<dyn Place>) {
         let known = self.free.iter().position(|(other, _)| *other == kind);
         let kind = known.unwrap_or_else(|| {
             self.free.push((kind, Vec::new()));
             self.free.len() - 1
         });
-        let number = self.next_slot();
-        self.free[kind].1.push(number);
         let (generation, name, polled, waited_for) = (0, "", Instant::ZERO, None);
         self.slots.push(Slot { generation, kind: kind as u32, name, polled, waited_for, bell, place });
     }

@@ -140,11 +140,14 @@ impl Alarms for World {
         })
     }
 
+    #[inline]
     fn renew(&self, key: Key, waker: &Waker) -> bool {
-        let alarm = core::with(|core| core.recognise(waker)).unwrap_or_else(|| Alarm::Other(waker.clone()));
-        // The former waker may be anybody's: it is dropped outside.
-        let former = core::with(|core| core.timers.get_mut(key).map(|set| std::mem::replace(set, alarm)));
-        former.is_some()
+        core::with(|core| core.renew(key, waker)).unwrap_or_else(|| {
+            let alarm = Alarm::Other(waker.clone());
+            // The former waker may be anybody's: it is dropped outside.
+            let former = core::with(|core| core.timers.get_mut(key).map(|set| std::mem::replace(set, alarm)));
+            former.is_some()
+        })
     }
 
     #[inline]

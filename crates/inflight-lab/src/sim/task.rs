@@ -245,22 +245,12 @@ impl<T: 'static> SimTask<T> {
             core::current() == world,
             "tasks are spawned on the thread that runs their world, while it runs"
         );
-        let mut future = Some(future);
-        let mut occupy = || {
-            core::with(|core| {
-                core.occupy(TypeId::of::<F>(), name, |place| {
-                    let home: &Home<F> = place.home().downcast_ref().expect("free places are kept by type");
-                    // Nobody lived here: setting the future drops nothing, so no code of others runs.
-                    home.future.borrow_mut().set(future.take());
-                })
-            })
-        };
-        let id = occupy().or_else(|| {
-            build::<F>();
-            occupy()
-        });
-        let id = Some(id.expect("there is a place now"));
-        SimTask { world, id, output: PhantomData }
+        let free = core::with(|core| core.take_free(TypeId::of::<F>()));
+        let (id, place) = free.unwrap_or_else(build::<F>);
+        let home: &Home<F> = place.home().downcast_ref().expect("free places are kept by type");
+        home.future.borrow_mut().set(Some(future));
+        core::with(|core| core.occupy(id, name));
+        SimTask { world, id: Some(id), output: PhantomData }
     }
 
     /// Which task it is.
@@ -283,11 +273,12 @@ impl<T: 'static> SimTask<T> {
 
 /// A new place.
 #[cold]
-fn build<F: Future<Output: 'static> + 'static>() {
+fn build<F: Future<Output: 'static> + 'static>() -> (TaskId, Rc<dyn Place>) {
     let (slot, outside) = core::with(|core| (core.next_slot(), core.outside()));
     let bell = Bell::new(slot, outside);
-    let place = Rc::new(Home::<F>::new(bell.clone()));
-    core::with(|core| core.add_slot(TypeId::of::<F>(), bell, place));
+    let place: Rc<dyn Place> = Rc::new(Home::<F>::new(bell.clone()));
+    core::with(|core| core.add_slot(TypeId::of::<F>(), bell, place.clone()));
+    (TaskId { slot, generation: 0 }, place)
 }
 
 impl<T> SimTask<T> {
