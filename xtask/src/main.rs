@@ -6,9 +6,11 @@ mod compose;
 mod grafana;
 mod interrupt;
 mod net;
+mod peers;
 mod process;
 mod prometheus;
 mod readme;
+mod repeat;
 mod report;
 mod stack;
 mod tidy;
@@ -23,6 +25,8 @@ cargo xtask COMMAND
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
   readme            measures the four endpoints and pastes the result into README.md
+  repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
+  bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         ["stack", "--keep"] => stack::run(true),
         ["compose"] => compose::run(),
         ["readme"] => readme::run(),
+        ["repeat"] => repeat::run(),
+        ["bench", "sim", rest @ ..] => peers::run(rest),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

@@ -17,8 +17,8 @@ pub fn requests(count: u64) -> impl Iterator<Item = Request> + Send {
     let mut dice: Dice = Stream::new(1, "requests").dice(0);
     let mut arrival = 0;
     (0..count).map(move |_| {
-        arrival += (exponential(&mut dice) * GAP).round().max(1.0) as u64;
-        Request { arrival, work: (exponential(&mut dice) * WORK).round() as u64 }
+        arrival += (exponential(&mut dice) * GAP).max(1.0) as u64;
+        Request { arrival, work: (exponential(&mut dice) * WORK) as u64 }
     })
 }
 

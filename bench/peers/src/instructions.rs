@@ -43,7 +43,7 @@ fn collected(name: &str, requests: u64) -> Option<f64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(exe);
     let output = command.args(["only", name, &requests.to_string()]).output().ok()?;
-    let text = String::from_utf8(output.stderr).ok()?;
+    let text = String::from_utf8(output.stderr).ok().filter(|_| output.status.success())?;
     let line = text.lines().find_map(|line| line.split_once("Collected :"))?;
     line.1.trim().parse().ok()
 }

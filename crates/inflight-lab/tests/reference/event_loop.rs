@@ -15,21 +15,17 @@ pub(crate) struct Request {
     pub(crate) work: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Arrival,
-    Departure(u64),
-    Timeout(u64),
-}
-
 /// Events in order of time; at the same time, in order of their making.
-#[derive(Default)]
-struct Agenda {
+struct Agenda<Event> {
     heap: BinaryHeap<Reverse<(u64, u64, Event)>>,
     made: u64,
 }
 
-impl Agenda {
+impl<Event: Ord> Agenda<Event> {
+    fn new() -> Self {
+        Agenda { heap: BinaryHeap::new(), made: 0 }
+    }
+
     fn add(&mut self, at: u64, event: Event) {
         self.made += 1;
         self.heap.push(Reverse((at, self.made, event)));
@@ -40,36 +36,43 @@ impl Agenda {
     }
 }
 
+/// What happens at a station without timeouts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Plain {
+    Arrival,
+    Departure,
+}
+
 /// M/G/c without an end to patience. Tells the number of each request and how long it waited, as soon as that is known.
 pub(crate) fn fifo(
     servers: u32,
     mut requests: impl Iterator<Item = Request>,
     mut waited: impl FnMut(u64, u64),
 ) {
-    let (mut agenda, mut free, mut id) = (Agenda::default(), servers, 0);
+    let (mut agenda, mut free, mut id) = (Agenda::new(), servers, 0);
     let mut queue = VecDeque::new();
     let mut coming = requests.next();
     if let Some(first) = coming {
-        agenda.add(first.arrival, Event::Arrival);
+        agenda.add(first.arrival, Plain::Arrival);
     }
     while let Some((now, event)) = agenda.next() {
         match event {
-            Event::Arrival => {
+            Plain::Arrival => {
                 queue.push_back((id, coming.expect("it was announced")));
                 id += 1;
                 coming = requests.next();
                 if let Some(next) = coming {
-                    agenda.add(next.arrival, Event::Arrival);
+                    agenda.add(next.arrival, Plain::Arrival);
                 }
             }
-            _ => free += 1,
+            Plain::Departure => free += 1,
         }
         while free > 0
             && let Some((id, request)) = queue.pop_front()
         {
             free -= 1;
             waited(id, now - request.arrival);
-            agenda.add(now + request.work, Event::Departure(id));
+            agenda.add(now + request.work, Plain::Departure);
         }
     }
 }
@@ -81,6 +84,14 @@ pub(crate) enum End {
     Served(u64),
     /// Its time was over.
     TimedOut,
+}
+
+/// What happens at a station with timeouts, and to which request.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrival,
+    Departure(u64),
+    Timeout(u64),
 }
 
 /// Where a request is that has only so much time.
@@ -99,7 +110,7 @@ pub(crate) fn fifo_with_timeout(
     mut requests: impl Iterator<Item = Request>,
     mut ended: impl FnMut(u64, End),
 ) {
-    let (mut agenda, mut free, mut first) = (Agenda::default(), servers, 0);
+    let (mut agenda, mut free, mut first) = (Agenda::new(), servers, 0);
     // Requests number `first`, `first + 1`, …: timeouts are over in order of arrival, so this is a queue.
     let mut states: VecDeque<State> = VecDeque::new();
     let mut queue = VecDeque::new();
