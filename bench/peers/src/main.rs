@@ -82,8 +82,8 @@ fn compare(quick: bool) -> ExitCode {
 /// Prints a row per contestant; whether all exact ones saw the same waits.
 fn table(figures: &[Vec<Figures>]) -> bool {
     println!(
-        "{:<22}{:>9}{:>17}{:>10}{:>13}{:>12}{:>9}  waits",
-        "", "M req/s", "", "× loop", "mean wait ms", "to Erlang C", "MiB"
+        "{:<22}{:>9}{:>17}{:>9}{:>7}{:>9}{:>14}  waits",
+        "", "M req/s", "", "× loop", "MiB", "wait ms", "to Erlang C"
     );
     let mut is_same = true;
     for (lane, runs) in LANES.iter().zip(figures) {
@@ -92,23 +92,23 @@ fn table(figures: &[Vec<Figures>]) -> bool {
         let loops = median(runs.iter().zip(&figures[0]).map(|(a, b)| a.per_second() / b.per_second()));
         let last = &runs[runs.len() - 1];
         let waits = match (lane.name, last.hash == figures[0][0].hash) {
-            ("async-limited", _) => "another model",
-            (_, true) => "identical",
-            // Its timers are whole milliseconds.
-            ("tokio-paused", false) => "rounded to 1 ms",
-            (_, false) => {
-                is_same = false;
-                "DIFFERENT"
+            ("async-limited", _) => format!("{:>9}{:>14}  another model", "-", "-"),
+            (name, is_equal) => {
+                // tokio's timers are whole milliseconds.
+                let is_rounded = name == "tokio-paused";
+                is_same &= is_equal || is_rounded;
+                let word = ["DIFFERENT", "rounded to 1 ms", "identical"]
+                    [if is_equal { 2 } else { usize::from(is_rounded) }];
+                let bias = (last.wait_ms / ERLANG_C - 1.0) * 100.0;
+                format!("{:>9.4}{bias:>+13.2}%  {word}", last.wait_ms)
             }
         };
         println!(
-            "{:<22}{:>9.2}{:>17}{:>10.2}{:>13.4}{:>+11.2}%{:>9.1}  {waits}",
+            "{:<22}{:>9.2}{:>17}{:>9.2}{:>7.1}{waits}",
             lane.name,
             speeds[speeds.len() / 2],
             format!("{:.2} to {:.2}", speeds[0], speeds[speeds.len() - 1]),
             loops,
-            last.wait_ms,
-            (last.wait_ms / ERLANG_C - 1.0) * 100.0,
             last.peak_mib
         );
     }

@@ -92,8 +92,7 @@ where
     for task in tasks {
         task.await.expect("no panic");
     }
-    let took = took.lock().expect("no panic").clone();
-    took
+    took.lock().expect("no panic").clone()
 }
 
 /// In a virtual world.
