@@ -13,6 +13,7 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "a bench measures with the machine's clock and reads its arguments"
 )]
 #![allow(clippy::print_stdout, reason = "its figures are its output")]

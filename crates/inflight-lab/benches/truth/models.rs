@@ -147,12 +147,7 @@ pub(crate) fn all() -> Vec<Model> {
 }
 
 fn mm1() -> Vec<Model> {
-    let model = |(utilisation, [wait, sojourn, inside, waiting], sojourns, waits): &(
-        f64,
-        [f64; 4],
-        [f64; 3],
-        [f64; 2],
-    )| {
+    let model = |(utilisation, [wait, sojourn, inside, waiting], sojourns, waits): &theory::OneServer| {
         let mut rows =
             vec![row(Wait, *wait), row(Sojourn, *sojourn), row(Inside, *inside), row(Waiting, *waiting)];
         rows.extend(percentiles(SojournPercentile, &[0.5, 0.95, 0.99], sojourns));

@@ -4,8 +4,11 @@
 /// Mean service time of every model that does not say another.
 pub(crate) const SERVICE: f64 = 100.0;
 
-/// M/M/1: ρ; mean wait and sojourn, mean number inside and waiting; sojourn p50, p95, p99; wait p95, p99.
-pub(crate) const MM1: [(f64, [f64; 4], [f64; 3], [f64; 2]); 5] = [
+/// One row of M/M/1: ρ; mean wait and sojourn, mean number inside and waiting; sojourn p50, p95, p99; wait p95, p99.
+pub(crate) type OneServer = (f64, [f64; 4], [f64; 3], [f64; 2]);
+
+/// M/M/1.
+pub(crate) const MM1: [OneServer; 5] = [
     (0.5, [100.0, 200.0, 1.0, 0.5], [138.629, 599.146, 921.034], [460.517, 782.405]),
     (0.8, [400.0, 500.0, 4.0, 3.2], [346.574, 1497.87, 2302.59], [1386.29, 2191.01]),
     (0.9, [900.0, 1000.0, 9.0, 8.1], [693.147, 2995.73, 4605.17], [2890.37, 4499.81]),
