@@ -5,6 +5,13 @@ use crate::{
     event_loop::{End, fifo, fifo_with_timeout},
 };
 
+/// No station at all: what drawing the requests and writing them down costs everybody.
+pub fn nothing(count: u64) -> Books {
+    let mut books = Books::new();
+    requests(count).zip(0..).for_each(|(request, id)| books.add(id, request.work));
+    books
+}
+
 /// Without a timeout.
 pub fn plain(count: u64) -> Books {
     let mut books = Books::new();

@@ -7,7 +7,8 @@ const FEW: u64 = 50_000;
 const MANY: u64 = 250_000;
 
 /// The name of a contestant, and the most instructions that it may take, if there is a bar.
-const LANES: [(&str, Option<f64>); 7] = [
+const LANES: [(&str, Option<f64>); 8] = [
+    ("draws-and-books", None),
     ("event-loop", None),
     ("inflight", Some(1600.0)),
     ("event-loop+timeout", None),
