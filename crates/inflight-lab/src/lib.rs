@@ -27,6 +27,7 @@ pub mod record;
 pub mod report;
 pub mod sim;
 pub mod stack;
+pub mod theory;
 pub mod timers;
 pub mod trial;
 pub mod workload;
