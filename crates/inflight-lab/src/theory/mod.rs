@@ -3,17 +3,26 @@
 //! Every result is a value or [`NotApplicable`], because …. Inside of this module times are seconds, rates are per second,
 //! shares and percentiles' orders are between 0 and 1.
 
+mod closed;
 mod complex;
 mod deterministic;
 mod erlang;
+pub mod little;
+mod loss;
 mod mdc;
 mod mmc;
 mod not_applicable;
 mod numeric;
+mod patience;
+mod sharing;
 #[cfg(test)]
 mod testing;
 
+pub use closed::{ClosedLoop, MAX_USERS, asymptotic_bounds, mean_value_analysis, repairman};
 pub use erlang::{MAX_SERVERS, erlang_b, erlang_c};
+pub use loss::{MAX_PLACES, Mmck};
 pub use mdc::{DeterministicWait, MAX_DETERMINISTIC_SERVERS, Mdc};
 pub use mmc::Mmc;
 pub use not_applicable::{NotApplicable, Result};
+pub use patience::{Impatient, Patience};
+pub use sharing::{Sharing, conditional_sojourn};
