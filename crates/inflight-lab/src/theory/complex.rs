@@ -29,14 +29,27 @@ impl Complex {
         libm::hypot(self.re, self.im)
     }
 
-    /// (1 − e^{−z})/z, also where z is small.
+    /// (1 − e^{−z})/z, also where z is small: the mean of e^{−zx} over 0 ≤ x ≤ 1.
     pub(super) fn decay_mean(self) -> Complex {
         if self.norm() > 0.1 {
             return (Complex::ONE - (-self).exp()) / self;
         }
-        // Σ (−z)^k/(k+1)!: the tenth term is below 10⁻¹⁷.
-        let (mut term, mut sum) = (Complex::ONE, Complex::ONE);
-        for k in 2..12 {
+        self.series(1)
+    }
+
+    /// (1 − (1 − e^{−z})/z)/z, also where z is small.
+    pub(super) fn decay_deficit(self) -> Complex {
+        if self.norm() > 0.1 {
+            return (Complex::ONE - self.decay_mean()) / self;
+        }
+        self.series(2)
+    }
+
+    /// Σ (−z)^k/(k + from)!: the tenth term is below 10⁻¹⁷ for |z| ≤ 0.1.
+    fn series(self, from: u32) -> Complex {
+        let mut term = Complex::ONE * (1.0 / f64::from(from));
+        let mut sum = term;
+        for k in from + 1..from + 11 {
             term = term * -self * (1.0 / f64::from(k));
             sum = sum + term;
         }

@@ -7,13 +7,16 @@ mod closed;
 mod complex;
 mod deterministic;
 mod erlang;
+mod inversion;
 pub mod little;
 mod loss;
 mod mdc;
+mod mg1;
 mod mmc;
 mod not_applicable;
 mod numeric;
 mod patience;
+mod service_time;
 mod sharing;
 #[cfg(test)]
 mod testing;
@@ -22,7 +25,9 @@ pub use closed::{ClosedLoop, MAX_USERS, asymptotic_bounds, mean_value_analysis, 
 pub use erlang::{MAX_SERVERS, erlang_b, erlang_c};
 pub use loss::{MAX_PLACES, Mmck};
 pub use mdc::{DeterministicWait, MAX_DETERMINISTIC_SERVERS, Mdc};
+pub use mg1::Mg1;
 pub use mmc::Mmc;
 pub use not_applicable::{NotApplicable, Result};
 pub use patience::{Impatient, Patience};
+pub use service_time::ServiceTime;
 pub use sharing::{Sharing, conditional_sojourn};
