@@ -5,7 +5,8 @@ use super::{
     inversion::{checked_at, function_at},
     not_applicable::{NotApplicable, Result, order, positive},
     numeric::falls_to,
-    service_time::{ServiceTime, Transform},
+    service_time::ServiceTime,
+    transform::Transform,
 };
 
 /// An M/G/1 queue in its steady state. Times in seconds, rates per second.

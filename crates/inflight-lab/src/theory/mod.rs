@@ -3,6 +3,7 @@
 //! Every result is a value or [`NotApplicable`], because …. Inside of this module times are seconds, rates are per second,
 //! shares and percentiles' orders are between 0 and 1.
 
+pub mod catalogue;
 mod closed;
 mod complex;
 mod deterministic;
@@ -23,9 +24,11 @@ mod sharing;
 #[cfg(test)]
 mod testing;
 mod tipping;
+mod transform;
 mod unlimited;
 mod usl;
 mod usl_fit;
+mod value;
 
 pub use closed::{ClosedLoop, MAX_USERS, asymptotic_bounds, mean_value_analysis, repairman};
 pub use erlang::{MAX_SERVERS, erlang_b, erlang_c};
@@ -42,3 +45,4 @@ pub use sharing::{Sharing, conditional_sojourn};
 pub use tipping::{Equilibria, equilibria, peak};
 pub use unlimited::{SleepingPair, success_within};
 pub use usl::{CISCO, Fit, MAX_EXTRAPOLATION, MIN_MEASUREMENTS, Usl, cisco};
+pub use value::Value;

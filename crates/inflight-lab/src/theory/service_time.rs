@@ -1,12 +1,12 @@
 //! A service time as theory sees it: moments, tail and transform of a configured latency, stragglers included.
 
 use super::{
-    complex::Complex,
     not_applicable::{NotApplicable, Result, order, positive},
     numeric::falls_to,
+    transform::{Kernel, Transform},
 };
 use crate::dependency::{Latency, Profile, Stragglers, Z99};
-use std::f64::consts::{SQRT_2, TAU};
+use std::f64::consts::SQRT_2;
 
 /// The distribution of the work of those requests that do not fail at once. In seconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,17 +138,16 @@ impl ServiceTime {
 
     /// The Laplace transform of the tail, ready to be asked for many s.
     pub(super) fn transform(&self) -> Transform {
+        let seconds = |d: &std::time::Duration| d.as_secs_f64();
         let alone = match &self.latency {
-            Latency::Constant(d) => Kernel::Pieces(vec![Piece::new(1.0, d.as_secs_f64(), d.as_secs_f64())]),
-            Latency::Uniform(low, high) => {
-                Kernel::Pieces(vec![Piece::new(1.0, low.as_secs_f64(), high.as_secs_f64())])
-            }
+            Latency::Constant(d) => Kernel::Pieces(vec![Piece::new(1.0, seconds(d), seconds(d))]),
+            Latency::Uniform(low, high) => Kernel::Pieces(vec![Piece::new(1.0, seconds(low), seconds(high))]),
             Latency::Empirical(_) => Kernel::Pieces(self.pieces().collect()),
-            Latency::Exponential(mean) => Kernel::Exponential(mean.as_secs_f64()),
+            Latency::Exponential(mean) => Kernel::Exponential(seconds(mean)),
             Latency::Lognormal { median, p99 } => {
-                Kernel::Points(lognormal_points(median.as_secs_f64(), p99.as_secs_f64()))
+                Kernel::lognormal(seconds(median), sigma(seconds(median), seconds(p99)))
             }
-            Latency::Pareto { min, shape } => Kernel::Points(pareto_points(min.as_secs_f64(), *shape)),
+            Latency::Pareto { min, shape } => Kernel::pareto(seconds(min), *shape),
         };
         Transform { alone, stragglers: self.stragglers }
     }
@@ -160,10 +159,10 @@ fn sigma(median: f64, p99: f64) -> f64 {
 
 /// A share of the probability, spread evenly between two times.
 #[derive(Clone, Copy, Debug)]
-struct Piece {
-    share: f64,
-    low: f64,
-    high: f64,
+pub(super) struct Piece {
+    pub share: f64,
+    pub low: f64,
+    pub high: f64,
 }
 
 impl Piece {
@@ -182,84 +181,9 @@ impl Piece {
     }
 }
 
-/// The Laplace transform of a service time's tail.
-#[derive(Clone, Debug)]
-pub(super) struct Transform {
-    alone: Kernel,
-    stragglers: Option<Stragglers>,
-}
-
-#[derive(Clone, Debug)]
-enum Kernel {
-    Exponential(f64),
-    Pieces(Vec<Piece>),
-    /// Times and their weights: a quadrature.
-    Points(Vec<(f64, f64)>),
-}
-
-impl Transform {
-    /// (1 − E[e^{−sX}])/s = ∫e^{−sx}·P(X > x)dx, without cancellation where s is small.
-    pub(super) fn tail_at(&self, s: Complex) -> Complex {
-        let Some(Stragglers { share, factor }) = self.stragglers else { return self.alone.tail_at(s) };
-        self.alone.tail_at(s) * (1.0 - share.value())
-            + self.alone.tail_at(s * factor) * (share.value() * factor)
-    }
-
-    /// How many terms its inversion needs: those with corners need more.
-    pub(super) fn terms(&self) -> usize {
-        match self.alone {
-            Kernel::Exponential(_) | Kernel::Points(_) => 60,
-            Kernel::Pieces(_) => 240,
-        }
-    }
-}
-
-impl Kernel {
-    fn tail_at(&self, s: Complex) -> Complex {
-        let zero = Complex::new(0.0, 0.0);
-        match self {
-            Kernel::Exponential(mean) => Complex::new(*mean, 0.0) / (Complex::ONE + s * *mean),
-            Kernel::Pieces(pieces) => pieces.iter().fold(zero, |sum, p| {
-                let (width, begin) = (p.high - p.low, s * p.low);
-                let within = (-begin).exp() * (s * width).decay_deficit() * width;
-                sum + (begin.decay_mean() * p.low + within) * p.share
-            }),
-            Kernel::Points(points) => {
-                points.iter().fold(zero, |sum, (x, weight)| sum + (s * *x).decay_mean() * (x * weight))
-            }
-        }
-    }
-}
-
-/// The trapezoidal rule over nine standard deviations, which is exact to double precision for a normal density.
-fn lognormal_points(median: f64, p99: f64) -> Vec<(f64, f64)> {
-    const STEP: f64 = 0.02;
-    let sigma = sigma(median, p99);
-    let point = |i: i32| {
-        let z = f64::from(i) * STEP;
-        (median * libm::exp(sigma * z), STEP / TAU.sqrt() * libm::exp(-0.5 * z * z))
-    };
-    (-450..=450).map(point).collect()
-}
-
-/// X = min·e^{y/shape} with y exponential: Gauss–Legendre with three points in each of many pieces of y.
-fn pareto_points(min: f64, shape: f64) -> Vec<(f64, f64)> {
-    const PIECES: i32 = 800;
-    const WIDTH: f64 = 0.05;
-    let off = 0.6_f64.sqrt();
-    let piece = |i: i32| {
-        let middle = (f64::from(i) + 0.5) * WIDTH;
-        [(-off, 5.0), (0.0, 8.0), (off, 5.0)].map(|(at, weight)| {
-            let y = middle + 0.5 * WIDTH * at;
-            (min * libm::exp(y / shape), weight / 18.0 * WIDTH * libm::exp(-y))
-        })
-    };
-    (0..PIECES).flat_map(piece).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::agrees;
+    use super::super::{complex::Complex, testing::agrees};
     use super::*;
     use inflight_strategies::units::Ratio;
     use std::time::Duration;
