@@ -3,12 +3,14 @@
 mod loops;
 mod queues;
 mod single;
+mod text;
 
 pub use loops::{LITTLE, MEAN_VALUE_ANALYSIS, REPAIRMAN, TIPPING_POINT, USL, USL_FIT};
 pub use queues::{
     ERLANG_B, ERLANG_C, IMPATIENCE, M_D_C, M_M_C_K, MEAN_OF_M_G_C, POLLACZEK_KHINCHINE, PROCESSOR_SHARING,
 };
 pub use single::{HEDGING, NO_QUEUE, PARALLEL_CALLS};
+pub use text::explain;
 
 use super::{not_applicable::Result, value::Value};
 
