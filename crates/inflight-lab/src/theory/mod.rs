@@ -2,6 +2,15 @@
 //!
 //! Every result is a value or [`NotApplicable`], because …. Inside of this module times are seconds, rates are per second,
 //! shares and percentiles' orders are between 0 and 1.
+//!
+//! * [`little`]'s law, which always holds;
+//! * queues: [`Mmc`] (Erlang C), [`Mdc`], [`Mg1`] (Pollaczek–Khinchine), [`Mgc`] (approximations), with bounds: [`Mmck`],
+//!   [`Impatient`], [`erlang_b`];
+//! * without a queue: [`Sharing`] a processor, [`SleepingPair`] of services, [`Hedged`] calls;
+//! * closed loops: [`repairman`], [`mean_value_analysis`];
+//! * scalability: [`Usl`] and its [`Fit`], [`equilibria`] and tipping points.
+//!
+//! [`opinions`] and [`endpoint_opinions`] choose what applies to a configured system; [`catalogue`] explains every formula.
 
 pub mod catalogue;
 mod closed;

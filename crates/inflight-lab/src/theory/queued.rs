@@ -80,7 +80,8 @@ fn exponential(queue: &Mmc) -> Line {
 /// M/D/c.
 fn constant(servers: u32, load: Load) -> Result<Line> {
     let queue = Mdc::new(servers, load.working, load.mean)?;
-    let waits = ORDERS.map(|p| queue.waits().quantile(p));
+    let distribution = queue.waits();
+    let waits = ORDERS.map(|p| distribution.quantile(p));
     Ok(Line {
         formula: &M_D_C,
         accuracy: Accuracy::Exact,

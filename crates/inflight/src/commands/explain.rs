@@ -49,8 +49,10 @@ pub(super) fn run(flags: &cli::Explain) -> anyhow::Result<Exit> {
 fn overview() -> String {
     let mut out = String::from("Topics (inflight explain TOPIC [NAME])\n");
     for topic in &TOPICS {
-        let _ =
-            writeln!(out, "  {}\n      {}\n      {}", topic.name, topic.about, (topic.entries)().join(", "));
+        let _ = writeln!(out, "  {}\n      {}", topic.name, topic.about);
+        for names in (topic.entries)().chunks(5) {
+            let _ = writeln!(out, "      {}", names.join(", "));
+        }
     }
     out
 }

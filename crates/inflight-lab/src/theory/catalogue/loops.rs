@@ -3,7 +3,7 @@
 use super::Formula;
 use crate::{
     dependency::Slowdown,
-    theory::{Mmc, Usl, Value, asymptotic_bounds, cisco, equilibria, little, mean_value_analysis, repairman},
+    theory::{Usl, Value, asymptotic_bounds, cisco, equilibria, little, mean_value_analysis, repairman},
 };
 use Value::{Count, PerSecond, Seconds};
 
@@ -109,8 +109,7 @@ pub static TIPPING_POINT: Formula = Formula {
     formula: "both solve n*r(n) = rate * S; memory: r = 1/(1 + slope*(n - knee)); USL: r = 1/(1 + sigma*(n-1) + kappa*n*(n-1))",
     domain: "a shared rate, nothing in front of it; a fluid view: chance decides when the tipping point is met",
     source: "equilibria of the fluid limit; the models: Gunther 2007 (USL), this laboratory (memory cliff)",
-    given: "mean work 712.5 ms; USL with sigma 0, kappa 0.2% at 14/s; memory cliff with knee 20, slope 6% at 24/s; \
-            and, for scale, M/M/20 without any cliff at 24/s",
+    given: "mean work 712.5 ms; USL with sigma 0, kappa 0.2% at 14/s; memory cliff with knee 20, slope 6% at 24/s",
     example: || {
         let usl = equilibria(Slowdown::Usl { sigma: 0.0, kappa: 0.002 }, 14.0, 0.7125)?;
         let memory = equilibria(Slowdown::Memory { knee: 20, slope: 0.06 }, 24.0, 0.7125)?;
@@ -118,7 +117,6 @@ pub static TIPPING_POINT: Formula = Formula {
         figures.extend(usl.tipping.map(|n| ("USL: tips at", Count(n))));
         figures.push(("memory cliff: settles at", Count(memory.stable)));
         figures.extend(memory.tipping.map(|n| ("memory cliff: tips at", Count(n))));
-        figures.push(("no cliff: mean in flight", Count(Mmc::new(20, 24.0, 0.7125)?.mean_inside())));
         Ok(figures)
     },
 };
