@@ -12,6 +12,8 @@
 //! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
 //! of an experiment there.
 //!
+//! What formulas say about the same system: [`theory`].
+//!
 //! And of an experiment's: [`experiment`] reads the file and says all that is wrong with it, [`report`] shows the result.
 //!
 //! Everything is generic over [`inflight_strategies::rt::World`]. [`draws`] makes everything random about request i a pure
@@ -27,6 +29,7 @@ pub mod record;
 pub mod report;
 pub mod sim;
 pub mod stack;
+pub mod theory;
 pub mod timers;
 pub mod trial;
 pub mod workload;

@@ -31,6 +31,8 @@ pub enum Command {
     Show(Show),
     /// List the experiments that are built in and the runs that were saved
     List(List),
+    /// Explain what the lab knows, such as the formulas of queueing theory
+    Explain(Explain),
     /// Ask a running app for its health: exit 0 if it is well, 1 if not
     Healthcheck(Healthcheck),
     /// Print the completions for a shell
@@ -185,6 +187,16 @@ pub struct List {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
+}
+
+/// Flags of `explain`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight explain theory\n  inflight explain theory erlang-c")]
+pub struct Explain {
+    /// What about [default: a list of topics]
+    pub topic: Option<String>,
+    /// One of the topic's entries [default: all]
+    pub name: Option<String>,
 }
 
 /// Flags of `healthcheck`.

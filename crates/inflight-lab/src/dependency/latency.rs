@@ -8,7 +8,7 @@ use std::time::Duration;
 pub const MAX_LATENCY: Duration = Duration::from_secs(3600);
 
 /// The 99th percentile of the standard normal distribution.
-const Z99: f64 = 2.326_347_874_040_841;
+pub(crate) const Z99: f64 = 2.326_347_874_040_841;
 
 /// A distribution of latencies.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ mod latency;
 mod shared_rate;
 
 pub use contention::{Contention, ContentionSpec};
+pub(crate) use latency::Z99;
 pub use latency::{Latency, MAX_LATENCY, Stragglers};
 pub use shared_rate::{SharedRate, Slowdown};
 

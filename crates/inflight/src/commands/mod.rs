@@ -1,6 +1,7 @@
 //! One file per command. Each returns how the program ends.
 
 mod check;
+mod explain;
 mod healthcheck;
 mod library;
 mod list;
@@ -62,6 +63,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
+        Some(Command::Explain(flags)) => explain::run(&flags),
         Some(Command::Healthcheck(flags)) => healthcheck::run(&flags),
         Some(Command::Completions { shell }) => Ok(completions(shell)),
         Some(Command::Man) => man(),

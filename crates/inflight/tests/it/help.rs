@@ -32,6 +32,7 @@ fn of_the_program() {
           check        Say all that is wrong with experiments and configurations
           show         Print a saved run again
           list         List the experiments that are built in and the runs that were saved
+          explain      Explain what the lab knows, such as the formulas of queueing theory
           healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
           completions  Print the completions for a shell
           man          Print the manual page (roff)
@@ -230,6 +231,29 @@ fn of_list() {
         Options:
               --runs <DIR>  Where runs are kept [default: runs]
           -h, --help        Print help
+    "#]],
+    );
+}
+
+#[test]
+fn of_explain() {
+    check(
+        &["explain"],
+        expect![[r#"
+        Explain what the lab knows, such as the formulas of queueing theory
+
+        Usage: inflight explain [TOPIC] [NAME]
+
+        Arguments:
+          [TOPIC]  What about [default: a list of topics]
+          [NAME]   One of the topic's entries [default: all]
+
+        Options:
+          -h, --help  Print help
+
+        Examples:
+          inflight explain theory
+          inflight explain theory erlang-c
     "#]],
     );
 }

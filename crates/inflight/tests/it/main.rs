@@ -13,6 +13,7 @@ mod contract;
 mod cut_short;
 mod draws;
 mod environment;
+mod explain;
 mod help;
 mod lifecycle;
 mod load;
