@@ -27,6 +27,8 @@ pub mod record;
 pub mod report;
 pub mod sim;
 pub mod stack;
+pub mod stats;
 pub mod timers;
+pub mod trace;
 pub mod trial;
 pub mod workload;

@@ -18,5 +18,6 @@ mod lifecycle;
 mod load;
 mod run;
 mod series;
+mod sim;
 mod usage;
 mod wrong;
