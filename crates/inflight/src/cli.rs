@@ -1,8 +1,9 @@
 //! The flags of every command. Nothing happens here.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use inflight_lab::trace::MAX_WATCHED;
 use inflight_strategies::units::{ParseError, Rate, parse_duration};
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
 #[derive(Debug, Parser)]
@@ -21,6 +22,8 @@ Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 13
 pub enum Command {
     /// Measure an experiment for real: start the app, drive every arm over HTTP, print and save the result
     Run(Run),
+    /// Run experiments in virtual time: the same code and the same draws, thousands of times as fast; sweeps, traces
+    Sim(Sim),
     /// Serve the endpoints
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
@@ -62,6 +65,60 @@ pub struct Run {
     /// Print run.json instead of tables
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `sim`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits; *.permits \
+means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or 5..40/5 or 1..1000*10.\n\nExamples:\n  \
+inflight sim\n  inflight sim memory-cliff --sweep rate=10/s..30/s/2/s --seeds 20\n  \
+inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17\n  \
+inflight sim four-endpoints --trace-file lives.json"
+)]
+pub struct Sim {
+    /// Names of built-in experiments (see `inflight list`) or files
+    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    pub experiments: Vec<String>,
+    /// Decide everything random anew [default: the experiment's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Run only these arms
+    #[arg(long, value_name = "ARM")]
+    pub only: Vec<String>,
+    /// Set a value of the experiment
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Run every arm with each of these values; several of them: with every combination
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub sweep: Vec<String>,
+    /// Run everything with so many seeds, the same for all: means and 95 % intervals [default: 10 with --sweep]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: Option<u32>,
+    /// Threads [default: one per processor]; the result is the same with any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
+    /// Print a sweep as CSV instead of a table
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+    /// Print the life of this request, or of these, instead of tables
+    #[arg(long, value_name = "N[..M]", value_parser = requests, conflicts_with_all = ["json", "csv", "sweep", "seeds"])]
+    pub trace: Option<RangeInclusive<u64>>,
+    /// Write the lives of the requests of --trace, or of the first 10000, for Perfetto or Chrome
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "sweep", "seeds"])]
+    pub trace_file: Option<PathBuf>,
+    /// Print what the virtual worlds counted
+    #[arg(long, conflicts_with_all = ["json", "csv", "sweep", "seeds"])]
+    pub counters: bool,
+    /// Keep the result, like `run` does
+    #[arg(long, conflicts_with_all = ["csv", "sweep", "seeds"])]
+    pub save: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
@@ -214,4 +271,16 @@ fn duration(text: &str) -> Result<Duration, ParseError> {
 fn positive_duration(text: &str) -> Result<Duration, ParseError> {
     parse_duration(text)?.checked_sub(Duration::from_nanos(1)).ok_or(ParseError("a duration above zero"))?;
     parse_duration(text)
+}
+
+/// One request, or from one to another.
+fn requests(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    let ids = first.parse().ok().zip(last.parse().ok()).map(|(first, last): (u64, u64)| first..=last);
+    let is_good = |ids: &RangeInclusive<u64>| {
+        ids.end().checked_sub(*ids.start()).is_some_and(|more| more < MAX_WATCHED)
+    };
+    ids.filter(is_good).ok_or_else(|| {
+        format!("expected a request's number such as 17, or 100..199, at most {MAX_WATCHED} of them")
+    })
 }

@@ -6,17 +6,24 @@
 
 mod diagnostics;
 mod edit;
+mod factor;
 mod layers;
 mod outcome;
 mod profile;
 mod reader;
 mod spec;
+mod sweep;
+mod sweep_outcome;
 
 pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};
 pub use edit::{set_in_layer, set_in_root};
+pub use factor::{Factor, FactorError, MAX_LEVELS};
 pub use layers::layer_kinds;
 pub use outcome::{
-    ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, SCHEMA, Validity,
+    ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, RunWorld, SCHEMA,
+    Validity, VirtualTime,
 };
 pub use reader::ReadFile;
 pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};
+pub use sweep::{Cell, Job, MAX_CELLS, MAX_JOBS, Sweep, SweepError, set_levels};
+pub use sweep_outcome::{Replications, Row, SWEEP_SCHEMA, SweepOutcome};

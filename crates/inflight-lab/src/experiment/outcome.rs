@@ -1,12 +1,15 @@
 //! What a run found, as plain data: what is saved, shown and compared.
 
-use crate::record::{Ending, Record, Tick};
+use crate::{
+    record::{Ending, Record, Tick},
+    sim::Trace,
+};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// The version of `run.json`.
-pub const SCHEMA: u32 = 1;
+/// The version of `run.json`. Older ones are read as well: 1 knew no world but the live one.
+pub const SCHEMA: u32 = 2;
 
 /// A run whose requests were sent later than this at the 99th percentile measured its driver, not its target.
 pub const MAX_LATENESS_P99: Duration = Duration::from_millis(10);
@@ -31,6 +34,9 @@ pub struct RunOutcome {
     pub question: Option<String>,
     /// When it started, seconds since 1970 (UTC).
     pub started_unix_s: u64,
+    /// Where it took place.
+    #[serde(default)]
+    pub world: RunWorld,
     /// The machine: processors, system.
     pub machine: String,
     /// Decided everything random.
@@ -47,6 +53,37 @@ pub struct RunOutcome {
     pub validity: Validity,
     /// The arms, in their file's order.
     pub arms: Vec<ArmOutcome>,
+}
+
+/// The world in which a run took place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunWorld {
+    /// Real requests to a real server, in real time.
+    #[default]
+    Live,
+    /// Virtual time: the same code, no machine.
+    Virtual(VirtualTime),
+}
+
+/// What a run in virtual time was like. Equal runs are equal in this, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualTime {
+    /// How long it lasted in virtual nanoseconds, all arms together.
+    pub elapsed_ns: u64,
+    /// A hash of all events of all arms, in hexadecimal.
+    pub hash: String,
+}
+
+impl VirtualTime {
+    /// Of the worlds of a run's arms.
+    pub fn of<'t>(arms: impl Iterator<Item = &'t Trace>) -> VirtualTime {
+        let (elapsed_ns, hash) = arms.fold((0, 0_u64), |(elapsed, hash), trace| {
+            (elapsed + trace.ended.as_nanos(), hash.rotate_left(5) ^ trace.hash)
+        });
+        VirtualTime { elapsed_ns, hash: format!("{hash:016x}") }
+    }
 }
 
 /// Whether a run's figures can be trusted.

@@ -1,5 +1,9 @@
 //! Shows outcomes. It knows nothing but saved outcomes: the same outcome renders to the same bytes.
 
+mod counters;
+mod sweep;
 mod text;
 
+pub use counters::counters;
+pub use sweep::{sweep, sweep_csv};
 pub use text::{Colour, Ink, Plain, Tone, result, spark, table};

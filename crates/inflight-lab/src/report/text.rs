@@ -1,7 +1,7 @@
 //! An outcome as text for a terminal: cause above effect.
 
 use crate::{
-    experiment::{ArmOutcome, Latencies, RunOutcome},
+    experiment::{ArmOutcome, Latencies, RunOutcome, RunWorld},
     record::{Ending, Tick},
 };
 use inflight_strategies::units::format_duration;
@@ -58,12 +58,12 @@ fn mark(name: &str) -> (String, Colour) {
 }
 
 /// Sets `text` into `width` columns, right-aligned, by characters.
-fn right(text: &str, width: usize) -> String {
+pub(super) fn right(text: &str, width: usize) -> String {
     format!("{}{text}", " ".repeat(width.saturating_sub(text.chars().count())))
 }
 
 /// 12345.6 as "12,346"; below 100 with one decimal.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     if value < 99.95 {
         return format!("{value:.1}");
     }
@@ -71,7 +71,7 @@ fn figure(value: f64) -> String {
 }
 
 /// 1234567 as "1,234,567".
-fn grouped(n: u64) -> String {
+pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
@@ -87,7 +87,7 @@ fn ms(ns: u64) -> String {
     figure(ns as f64 / 1e6)
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     match share {
         0.0 => "–".into(),
         s if s < 0.0005 => "<0.1%".into(),
@@ -162,6 +162,14 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     }
     let counted = format_duration(Duration::from_nanos(run.counted_ns));
     let _ = writeln!(out, "{}; {counted} counted per arm; seed {}", run.workload, run.seed);
+    if let RunWorld::Virtual(time) = &run.world {
+        let elapsed = format_duration(Duration::from_nanos(time.elapsed_ns));
+        let _ = writeln!(
+            out,
+            "in virtual time: no machine, {elapsed} for all arms together; events {}",
+            time.hash
+        );
+    }
     if run.time_scale != 1.0 {
         let _ = writeln!(
             out,

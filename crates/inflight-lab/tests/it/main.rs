@@ -8,4 +8,5 @@ mod experiment_files;
 mod reference;
 mod repeat;
 mod tokio_paused;
+mod trace;
 mod worlds;

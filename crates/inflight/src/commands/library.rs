@@ -1,7 +1,9 @@
 //! The experiments that are built in, and documents from files.
 
 use super::BadInput;
-use inflight_lab::experiment::{Document, MAX_FILE, did_you_mean};
+use inflight_lab::experiment::{
+    Document, Factor, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
+};
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
 /// Name and text of every built-in experiment.
@@ -14,6 +16,8 @@ pub(super) const EXPERIMENTS: [(&str, &str); 2] = [
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
+    /// What it is called in messages: a path, or a built-in experiment's name.
+    pub(super) file: String,
     pub(super) text: String,
     pub(super) document: Document,
     /// Name and text of the files that it refers to.
@@ -23,17 +27,16 @@ pub(super) struct Source {
 impl Source {
     /// Reads `text`, called `file` in messages; what it refers to is looked for beside it.
     pub(super) fn read(text: String, file: &str) -> anyhow::Result<Source> {
-        let beside = Path::new(file).parent().unwrap_or(Path::new("")).to_path_buf();
         let files = RefCell::new(Vec::new());
         let read_file = |name: &str| {
-            let text = read(&beside.join(name)).map_err(|e| e.to_string())?;
+            let text = read_beside(file, name)?;
             files.borrow_mut().push((name.to_string(), text.clone()));
             Ok(text)
         };
         let name =
             Path::new(file).file_stem().map_or(file.into(), |stem| stem.to_string_lossy().into_owned());
         match Document::read(&text, file, &read_file) {
-            Ok(document) => Ok(Source { name, text, document, files: files.into_inner() }),
+            Ok(document) => Ok(Source { name, file: file.into(), text, document, files: files.into_inner() }),
             Err(diagnostics) => Err(BadInput(diagnostics.to_string()).into()),
         }
     }
@@ -66,6 +69,77 @@ impl Source {
         }
         Ok(source)
     }
+
+    /// The experiment `name` with another seed, if there is one, and with the arms that are to be run alone, if it has them.
+    pub(super) fn chosen(name: &str, seed: Option<u64>, only: &[String]) -> anyhow::Result<Source> {
+        let mut source = Source::experiment(name)?;
+        let arms: Vec<&str> = source.document.endpoints.iter().map(|arm| arm.name.as_str()).collect();
+        if let Some(unknown) = only.iter().find(|only| !arms.contains(&only.as_str())) {
+            let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
+            return Err(BadInput(what).into());
+        }
+        if let Some(seed) = seed {
+            source.document.seed = seed;
+            source.text = set_in_root(&source.text, "seed", &seed.to_string());
+        }
+        Ok(source)
+    }
+
+    /// The same with some values set, each a `KEY=VALUE`.
+    pub(super) fn set(self, values: &[String]) -> anyhow::Result<Source> {
+        if values.is_empty() {
+            return Ok(self);
+        }
+        let factors = factors(values)?;
+        if let Some(factor) = factors.iter().find(|factor| factor.levels.len() != 1) {
+            let what = format!(
+                "error: --set {}: one value, not {}; --sweep takes several",
+                factor.key,
+                factor.levels.len()
+            );
+            return Err(BadInput(what).into());
+        }
+        let levels: Vec<String> = factors.iter().map(|factor| factor.levels[0].clone()).collect();
+        let text = set_levels(&self.text, &factors, &levels).map_err(|e| BadInput(format!("error: {e}")))?;
+        let set = Source::read(text, &self.file)?;
+        Ok(Source { name: self.name, ..set })
+    }
+
+    /// A sweep over this experiment, by factors such as `KEY=VALUES`.
+    pub(super) fn sweep(
+        &self,
+        values: &[String],
+        arms: Vec<usize>,
+        replications: usize,
+    ) -> anyhow::Result<Sweep> {
+        let read_file = |name: &str| match self.files.iter().find(|file| file.0 == name) {
+            Some((_, text)) => Ok(text.clone()),
+            None => read_beside(&self.file, name),
+        };
+        let planned = Sweep::plan((&self.text, &self.file, &read_file), factors(values)?, arms, replications);
+        let plan = planned.map_err(|error| match error {
+            SweepError::Levels { .. } => BadInput(error.to_string()),
+            _ => BadInput(format!("error: {error}")),
+        })?;
+        Ok(plan)
+    }
+
+    /// The numbers of the arms that are to be run: those in `only`, or all.
+    pub(super) fn arms(&self, only: &[String]) -> Vec<usize> {
+        let is_chosen = |i: &usize| only.is_empty() || only.contains(&self.document.endpoints[*i].name);
+        (0..self.document.endpoints.len()).filter(is_chosen).collect()
+    }
+}
+
+fn factors(values: &[String]) -> anyhow::Result<Vec<Factor>> {
+    let read = |value: &String| Factor::parse(value).map_err(|e| BadInput(format!("error: {e}")).into());
+    values.iter().map(read).collect()
+}
+
+/// Reads the file `name` that `file` refers to: it is looked for beside it.
+fn read_beside(file: &str, name: &str) -> Result<String, String> {
+    let beside = Path::new(file).parent().unwrap_or(Path::new(""));
+    read(&beside.join(name)).map_err(|e| e.to_string())
 }
 
 /// Reads at most [`MAX_FILE`] bytes and one more, so that what is too large is seen to be.

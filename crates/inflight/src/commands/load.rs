@@ -13,7 +13,7 @@ use crate::{
 };
 use http::Uri;
 use inflight_lab::{
-    experiment::RunOutcome,
+    experiment::{RunOutcome, RunWorld},
     load::OpenLoop,
     report,
     workload::{Arrivals, Workload},
@@ -129,6 +129,7 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
         experiment: "load".into(),
         question: None,
         started_unix_s: 0,
+        world: RunWorld::Live,
         seed: flags.seed,
         time_scale: 1.0,
     };

@@ -2,7 +2,7 @@
 
 use crate::{live, terminal::StatusLine};
 use inflight_lab::{
-    experiment::{ArmOutcome, RunOutcome, SCHEMA, Validity},
+    experiment::{ArmOutcome, RunOutcome, RunWorld, SCHEMA, Validity},
     load::OpenLoop,
     record::{Record, Recorder},
     workload::{Arrivals, Workload},
@@ -17,6 +17,7 @@ pub(super) struct Subject {
     pub(super) experiment: String,
     pub(super) question: Option<String>,
     pub(super) started_unix_s: u64,
+    pub(super) world: RunWorld,
     pub(super) seed: u64,
     pub(super) time_scale: f64,
 }
@@ -36,7 +37,8 @@ pub(super) fn outcome<N: AsRef<str>>(
         experiment: subject.experiment,
         question: subject.question,
         started_unix_s: subject.started_unix_s,
-        machine: machine(),
+        machine: if subject.world == RunWorld::Live { machine() } else { "none: virtual time".into() },
+        world: subject.world,
         seed: subject.seed,
         time_scale: subject.time_scale,
         workload: in_words(workload),

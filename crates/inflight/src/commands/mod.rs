@@ -11,7 +11,9 @@ mod run;
 mod runs;
 mod serve;
 mod show;
+mod sim;
 mod target_app;
+mod workers;
 
 use crate::{
     cli::{Cli, Command},
@@ -58,6 +60,7 @@ pub fn dispatch(cli: Cli) -> Exit {
     let result = match cli.command {
         None => Ok(welcome()),
         Some(Command::Run(flags)) => run::run(&flags),
+        Some(Command::Sim(flags)) => sim::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
@@ -84,6 +87,7 @@ fn welcome() -> Exit {
          It measures what limits, queues and timeouts do to a service, and says what it saw.\n\
          Results are kept in ./runs; `inflight help` lists the commands.\n\n\
          \x20 inflight run                     measure the four endpoints for real, in about a minute\n\
+         \x20 inflight sim                     the same in virtual time, in an instant\n\
          \x20 inflight serve                   serve them on http://127.0.0.1:8080\n\
          \x20 inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them\n",
     );

@@ -1,7 +1,7 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    BadInput, Exit, interrupted,
+    Exit, interrupted,
     library::Source,
     measured::{Subject, outcome, progress},
     raise_open_files,
@@ -18,7 +18,7 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{RunOutcome, set_in_root},
+    experiment::{RunOutcome, RunWorld},
     load::OpenLoop,
     record::Record,
     report,
@@ -34,8 +34,11 @@ const LEAD: Duration = Duration::from_millis(200);
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
-    let sources: Vec<Source> =
-        flags.experiments.iter().map(|name| experiment(name, flags)).collect::<anyhow::Result<_>>()?;
+    let sources: Vec<Source> = flags
+        .experiments
+        .iter()
+        .map(|name| Source::chosen(name, flags.seed, &flags.only))
+        .collect::<anyhow::Result<_>>()?;
     raise_open_files();
     let runtime = runtime(None)?;
     let mut exit = Exit::Done;
@@ -52,21 +55,6 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     }
     runtime.shutdown_background();
     Ok(exit)
-}
-
-/// The experiment with what the flags say about it.
-fn experiment(name: &str, flags: &cli::Run) -> anyhow::Result<Source> {
-    let mut source = Source::experiment(name)?;
-    source.document.seed = flags.seed.unwrap_or(source.document.seed);
-    let arms: Vec<&str> = source.document.endpoints.iter().map(|arm| arm.name.as_str()).collect();
-    if let Some(unknown) = flags.only.iter().find(|only| !arms.contains(&only.as_str())) {
-        let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
-        return Err(BadInput(what).into());
-    }
-    if flags.seed.is_some() {
-        source.text = set_in_root(&source.text, "seed", &source.document.seed.to_string());
-    }
-    Ok(source)
 }
 
 async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
@@ -100,6 +88,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
         experiment: source.name.clone(),
         question: document.question.clone(),
         started_unix_s: dir.started_unix_s,
+        world: RunWorld::Live,
         seed: document.seed,
         time_scale: document.time_scale,
     };
@@ -143,7 +132,7 @@ async fn measure_arm(
     }
 }
 
-fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
+pub(super) fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(outcome)?;
     json.push(b'\n');
     dir.write("run.json", &json)?;

@@ -65,8 +65,8 @@ pub(super) fn read(dir: &Path) -> anyhow::Result<RunOutcome> {
     let outcome: RunOutcome = serde_json::from_str(&text)
         .with_context(|| format!("{} is not a run of this version", path.display()))?;
     anyhow::ensure!(
-        outcome.schema == SCHEMA,
-        "{}: schema {}, expected {SCHEMA}",
+        (1..=SCHEMA).contains(&outcome.schema),
+        "{}: schema {}, expected 1 to {SCHEMA}",
         path.display(),
         outcome.schema
     );

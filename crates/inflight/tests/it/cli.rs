@@ -22,16 +22,17 @@ fn without_arguments_it_introduces_itself() {
     check(
         &[],
         expect![[r#"
-        exit 0
-        --- stdout
-        Inflight, a concurrency laboratory. Latency shows the effect. Inflight shows the cause.
-        It measures what limits, queues and timeouts do to a service, and says what it saw.
-        Results are kept in ./runs; `inflight help` lists the commands.
+            exit 0
+            --- stdout
+            Inflight, a concurrency laboratory. Latency shows the effect. Inflight shows the cause.
+            It measures what limits, queues and timeouts do to a service, and says what it saw.
+            Results are kept in ./runs; `inflight help` lists the commands.
 
-          inflight run                     measure the four endpoints for real, in about a minute
-          inflight serve                   serve them on http://127.0.0.1:8080
-          inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them
-    "#]],
+              inflight run                     measure the four endpoints for real, in about a minute
+              inflight sim                     the same in virtual time, in an instant
+              inflight serve                   serve them on http://127.0.0.1:8080
+              inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them
+        "#]],
     );
 }
 
@@ -154,7 +155,8 @@ fn results_that_nobody_reads_are_no_error() {
 
 #[test]
 fn completions_and_the_manual_know_every_command() {
-    let commands = ["run", "serve", "load", "check", "show", "list", "healthcheck", "completions", "man"];
+    let commands =
+        ["run", "sim", "serve", "load", "check", "show", "list", "healthcheck", "completions", "man"];
     for shell in ["bash", "zsh", "fish"] {
         let said = said(&["completions", shell]);
         assert_eq!((said.code, said.stderr.as_str()), (0, ""));

@@ -20,30 +20,31 @@ fn of_the_program() {
     check(
         &[],
         expect![[r#"
-        Latency shows the effect. Inflight shows the cause
+            Latency shows the effect. Inflight shows the cause
 
-        Usage: inflight [COMMAND]
+            Usage: inflight [COMMAND]
 
-        Commands:
-          run          Measure an experiment for real: start the app, drive every arm over HTTP, print and
-                       save the result
-          serve        Serve the endpoints
-          load         Drive any HTTP target, on schedule, whatever it does
-          check        Say all that is wrong with experiments and configurations
-          show         Print a saved run again
-          list         List the experiments that are built in and the runs that were saved
-          explain      Explain what the lab knows, such as the formulas of queueing theory
-          healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
-          completions  Print the completions for a shell
-          man          Print the manual page (roff)
-          help         Print this message or the help of the given subcommand(s)
+            Commands:
+              run          Measure an experiment for real: start the app, drive every arm over HTTP, print and
+                           save the result
+              sim          Run experiments in virtual time: the same code and the same draws, thousands of times
+                           as fast; sweeps, traces
+              serve        Serve the endpoints
+              load         Drive any HTTP target, on schedule, whatever it does
+              check        Say all that is wrong with experiments and configurations
+              show         Print a saved run again
+              list         List the experiments that are built in and the runs that were saved
+              healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
+              completions  Print the completions for a shell
+              man          Print the manual page (roff)
+              help         Print this message or the help of the given subcommand(s)
 
-        Options:
-          -h, --help     Print help
-          -V, --version  Print version
+            Options:
+              -h, --help     Print help
+              -V, --version  Print version
 
-        Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.
-    "#]],
+            Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.
+        "#]],
     );
 }
 
@@ -71,6 +72,53 @@ fn of_run() {
           inflight run
           inflight run memory-cliff --seed 7
           inflight run ./mine.toml --json
+    "#]],
+    );
+}
+
+#[test]
+fn of_sim() {
+    check(
+        &["sim"],
+        expect![[r#"
+        Run experiments in virtual time: the same code and the same draws, thousands of times as fast;
+        sweeps, traces
+
+        Usage: inflight sim [OPTIONS] [EXPERIMENT]...
+
+        Arguments:
+          [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
+                           four-endpoints]
+
+        Options:
+              --seed <SEED>         Decide everything random anew [default: the experiment's]
+              --only <ARM>          Run only these arms
+              --set <KEY=VALUE>     Set a value of the experiment
+              --sweep <KEY=VALUES>  Run every arm with each of these values; several of them: with every
+                                    combination
+              --seeds <N>           Run everything with so many seeds, the same for all: means and 95 %
+                                    intervals [default: 10 with --sweep]
+              --threads <N>         Threads [default: one per processor]; the result is the same with any
+                                    number
+              --json                Print JSON instead of tables
+              --csv                 Print a sweep as CSV instead of a table
+              --trace <N[..M]>      Print the life of this request, or of these, instead of tables
+              --trace-file <FILE>   Write the lives of the requests of --trace, or of the first 10000, for
+                                    Perfetto or Chrome
+              --counters            Print what the virtual worlds counted
+              --save                Keep the result, like `run` does
+              --runs <DIR>          Where runs are kept [default: runs]
+          -h, --help                Print help
+
+        KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
+        *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or
+        5..40/5 or 1..1000*10.
+
+        Examples:
+          inflight sim
+          inflight sim memory-cliff --sweep rate=10/s..30/s/2/s --seeds 20
+          inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17
+          inflight sim four-endpoints --trace-file lives.json
     "#]],
     );
 }

@@ -19,5 +19,6 @@ mod lifecycle;
 mod load;
 mod run;
 mod series;
+mod sim;
 mod usage;
 mod wrong;
