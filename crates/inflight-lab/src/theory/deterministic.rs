@@ -18,7 +18,7 @@ impl Walk {
         self.offered / f64::from(self.servers)
     }
 
-    /// The share that waits and the mean number waiting by Spitzer's identity: the mean is Σ E[S_l⁺]/l and the share that
+    /// The share that waits and the mean number waiting by Spitzer's identity: the mean is Σ E(S_l⁺)/l and the share that
     /// does not wait exp(−Σ P(S_l ≥ 0)/l), with S_l the walk after l steps. `None` if that takes too many steps.
     pub(super) fn by_summation(self) -> Option<(f64, f64)> {
         const MAX_STEPS: f64 = 3_000.0;
@@ -37,7 +37,7 @@ impl Walk {
         Some((-libm::expm1(-not_below), above))
     }
 
-    /// P(S_l ≥ 0) and E[S_l⁺], summed upward from P(S_l = 0), which Stirling's series gives without cancellation.
+    /// P(S_l ≥ 0) and E(S_l⁺), summed upward from P(S_l = 0), which Stirling's series gives without cancellation.
     fn after(self, l: f64) -> (f64, f64) {
         let (n, mean, rho) = (l * f64::from(self.servers), l * self.offered, self.utilisation());
         let correction = if n < 16.0 {

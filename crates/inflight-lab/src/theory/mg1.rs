@@ -34,7 +34,7 @@ impl Mg1 {
         self.rate * self.mean
     }
 
-    /// Wq: the mean wait, λE[X²]/(2(1 − ρ)).
+    /// Wq: the mean wait, λE(X²)/(2(1 − ρ)).
     pub fn mean_wait(&self) -> Result<f64> {
         Ok(self.rate * self.service.moment(2)? / (2.0 * (1.0 - self.utilisation())))
     }
@@ -49,7 +49,7 @@ impl Mg1 {
         Ok(self.rate * self.mean_wait()?)
     }
 
-    /// The standard deviation of the wait: E[Wq²] = 2·Wq² + λE[X³]/(3(1 − ρ)).
+    /// The standard deviation of the wait: E(Wq²) = 2·Wq² + λE(X³)/(3(1 − ρ)).
     pub fn wait_deviation(&self) -> Result<f64> {
         let mean = self.mean_wait()?;
         Ok((mean * mean + self.rate * self.service.moment(3)? / (3.0 * (1.0 - self.utilisation()))).sqrt())

@@ -2,9 +2,11 @@
 //! M/M/c and M/D/c by the squared coefficient of variation (SCV) of the service time, and are exact for one server.
 
 use super::{
-    mdc::Mdc,
+    mdc::{DeterministicWait, Mdc},
     mmc::Mmc,
     not_applicable::{NotApplicable, Result, order},
+    numeric::falls_to,
+    service_time::ServiceTime,
 };
 
 /// An M/G/c queue in its steady state, approximately. Times in seconds, rates per second.
@@ -95,13 +97,39 @@ impl Mgc {
         if rest >= waits {
             return Ok(0.0);
         }
-        // Among those who wait: the same share of each.
-        let among = rest / waits;
-        let exponential =
-            self.exponential.wait_quantile(1.0 - among * self.exponential.wait_probability())?;
-        let constant = self.steady()?;
-        let constant = constant.wait_quantile(1.0 - among * constant.wait_probability())?;
-        Ok(self.scv * exponential + (1.0 - self.scv) * constant)
+        self.exceeded(rest / waits, &self.steady()?.waits())
+    }
+
+    /// The wait that a share `among` of those who wait exceeds: between the waits that the same share exceeds in M/D/c,
+    /// whose distribution is `constant`, and in M/M/c.
+    fn exceeded(&self, among: f64, constant: &DeterministicWait) -> Result<f64> {
+        let exponential = &self.exponential;
+        let longer = exponential.wait_quantile(1.0 - among * exponential.wait_probability())?;
+        let shorter = constant.quantile(1.0 - among * constant.tail(0.0))?;
+        Ok(self.scv * longer + (1.0 - self.scv) * shorter)
+    }
+
+    /// The sojourn times that shares `orders` of requests with these service times do not exceed, for SCV ≤ 1: the wait by
+    /// interpolation, as above, and the service time, which is independent of it.
+    pub fn sojourn_quantiles<const N: usize>(
+        &self,
+        service: &ServiceTime,
+        orders: [f64; N],
+    ) -> Result<[f64; N]> {
+        const POINTS: u32 = 200;
+        let (waiting, constant) = (self.wait_probability()?, self.steady()?.waits());
+        let among = |i: u32| (f64::from(i) + 0.5) / f64::from(POINTS);
+        let waits: Vec<f64> =
+            (0..POINTS).map(|i| self.exceeded(among(i), &constant)).collect::<Result<_>>()?;
+        let tail = |t: f64| {
+            let delayed = waits.iter().map(|wait| service.tail(t - wait)).sum::<f64>() / f64::from(POINTS);
+            (1.0 - waiting) * service.tail(t) + waiting * delayed
+        };
+        let mut sojourns = [0.0; N];
+        for (sojourn, p) in sojourns.iter_mut().zip(orders) {
+            *sojourn = falls_to(1.0 - order(p)?, self.service, tail);
+        }
+        Ok(sojourns)
     }
 }
 
@@ -109,16 +137,38 @@ impl Mgc {
 mod tests {
     use super::super::testing::all_agree;
     use super::*;
+    use crate::dependency::Profile;
 
-    /// c, ρ; M/M/c, M/D/c, Allen–Cunneen, Björklund–Elldin, Kimura; then simulated: Wq, P(wait), wait p95 and p99.
-    const PUBLISHED: [(u32, f64, &str, [f64; 4]); 7] = [
-        (2, 0.9, "3197.37/1610.19/1790.53/1800.65/1801.86", [1806.1, 0.84887, 5873.0, 9162.0]),
-        (5, 0.8, "415.584/216.795/232.727/240.650/241.555", [242.93, 0.53976, 1006.4, 1642.9]),
-        (20, 0.7, "11.6952/7.15836/6.54929/7.70277/7.80735", [7.825, 0.08701, 56.38, 186.8]),
-        (20, 0.8, "48.0146/26.9056/26.8882/29.4387/29.7039", [29.939, 0.24070, 194.8, 355.6]),
-        (20, 0.9, "206.538/108.215/115.661/120.013/120.508", [121.47, 0.53116, 513.3, 842.4]),
-        (20, 0.95, "566.551/289.298/317.269/322.568/323.189", [325.3, 0.74122, 1145.7, 1820.0]),
-        (100, 0.9, "16.2705/9.25011/9.11150/10.0926/10.1925", [10.281, 0.20159, 72.38, 140.6]),
+    /// c, ρ; M/M/c, M/D/c, Allen–Cunneen, Björklund–Elldin, Kimura; then simulated: Wq, P(wait), p95 and p99 of wait and
+    /// sojourn time.
+    const PUBLISHED: [(u32, f64, &str, [f64; 6]); 7] = [
+        (
+            2,
+            0.9,
+            "3197.37/1610.19/1790.53/1800.65/1801.86",
+            [1806.1, 0.84887, 5873.0, 9162.0, 6640.0, 9929.0],
+        ),
+        (
+            5,
+            0.8,
+            "415.584/216.795/232.727/240.650/241.555",
+            [242.93, 0.53976, 1006.4, 1642.9, 1838.5, 2475.4],
+        ),
+        (20, 0.7, "11.6952/7.15836/6.54929/7.70277/7.80735", [7.825, 0.08701, 56.38, 186.8, 1162.8, 1204.7]),
+        (20, 0.8, "48.0146/26.9056/26.8882/29.4387/29.7039", [29.939, 0.24070, 194.8, 355.6, 1184.9, 1335.6]),
+        (20, 0.9, "206.538/108.215/115.661/120.013/120.508", [121.47, 0.53116, 513.3, 842.4, 1408.5, 1737.0]),
+        (
+            20,
+            0.95,
+            "566.551/289.298/317.269/322.568/323.189",
+            [325.3, 0.74122, 1145.7, 1820.0, 1974.5, 2647.6],
+        ),
+        (
+            100,
+            0.9,
+            "16.2705/9.25011/9.11150/10.0926/10.1925",
+            [10.281, 0.20159, 72.38, 140.6, 1165.3, 1207.6],
+        ),
     ];
 
     /// U(300, 1200) ms.
@@ -144,12 +194,16 @@ mod tests {
 
     #[test]
     fn the_error_bands_hold_against_simulation() {
-        for (servers, utilisation, _, [wait, waits, p95, p99]) in PUBLISHED {
+        for (servers, utilisation, _, [wait, waits, p95, p99, all95, all99]) in PUBLISHED {
             let q = service_b(servers, utilisation);
             let off = |value: f64, simulated: f64| value / simulated - 1.0;
             assert!(off(q.kimura().unwrap() * 1e3, wait).abs() < 0.01, "{servers} {utilisation}");
             assert!(off(q.allen_cunneen() * 1e3, wait).abs() < 0.17, "{servers} {utilisation}");
             assert!(off(q.wait_probability().unwrap(), waits).abs() < 0.02, "{servers} {utilisation}");
+            let b = ServiceTime::from(&Profile::service_b());
+            let [sojourn95, sojourn99] = q.sojourn_quantiles(&b, [0.95, 0.99]).unwrap();
+            assert!(off(sojourn95 * 1e3, all95).abs() < 0.006, "{servers} {utilisation}");
+            assert!(off(sojourn99 * 1e3, all99).abs() < 0.006, "{servers} {utilisation}");
             for (p, simulated) in [(0.95, p95), (0.99, p99)] {
                 let approximate = q.wait_quantile(p).unwrap() * 1e3;
                 assert!(off(approximate, simulated).abs() < 0.04, "{servers} {utilisation} {p}");

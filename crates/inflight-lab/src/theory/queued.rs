@@ -109,17 +109,21 @@ fn single(time: &ServiceTime, load: Load) -> Result<Line> {
 fn general(servers: u32, time: &ServiceTime, load: Load) -> Result<Line> {
     let scv = time.scv()?;
     let queue = Mgc::new(servers, load.working, load.mean, scv)?;
-    let none = NotApplicable::NoFormula("the sum of wait and service has none with several servers");
     Ok(Line {
         formula: &MEAN_OF_M_G_C,
         accuracy: Accuracy::Within(match scv <= 1.0 {
-            true => "1% (mean), 2% (share that waits), 4% (percentiles) where it was checked",
+            true => {
+                "1% (means, sojourn times), 2% (share that waits), 4% (percentiles of the wait) where it was checked"
+            }
             false => "an unknown error: service times vary more than the exponential",
         }),
         share: queue.wait_probability(),
         mean_wait: Ok(queue.mean_wait()),
         waits: ORDERS.map(|p| queue.wait_quantile(p)),
-        sojourns: [Err(none); 3],
+        sojourns: match queue.sojourn_quantiles(time, ORDERS) {
+            Ok(sojourns) => sojourns.map(Ok),
+            Err(because) => [Err(because); 3],
+        },
     })
 }
 

@@ -28,7 +28,7 @@ impl From<Latency> for ServiceTime {
 }
 
 impl ServiceTime {
-    /// E[X^order] in seconds^order, for order 1 to 3, if it is finite.
+    /// E(X^order) in seconds^order, for order 1 to 3, if it is finite.
     pub fn moment(&self, order: u32) -> Result<f64> {
         let k = f64::from(order);
         let average = |a: f64, b: f64| {

@@ -21,7 +21,7 @@ pub(super) enum Kernel {
 }
 
 impl Transform {
-    /// (1 − E[e^{−sX}])/s = ∫e^{−sx}·P(X > x)dx, without cancellation where s is small.
+    /// (1 − E(e^{−sX}))/s = ∫e^{−sx}·P(X > x)dx, without cancellation where s is small.
     pub(super) fn tail_at(&self, s: Complex) -> Complex {
         let Some(Stragglers { share, factor }) = self.stragglers else { return self.alone.tail_at(s) };
         self.alone.tail_at(s) * (1.0 - share.value())
