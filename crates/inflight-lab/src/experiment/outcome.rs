@@ -78,8 +78,8 @@ pub struct VirtualTime {
 
 impl VirtualTime {
     /// Of the worlds of a run's arms.
-    pub fn of<'t>(arms: impl Iterator<Item = &'t Trace>) -> VirtualTime {
-        let (elapsed_ns, hash) = arms.fold((0, 0_u64), |(elapsed, hash), trace| {
+    pub fn of(arms: &[Trace]) -> VirtualTime {
+        let (elapsed_ns, hash) = arms.iter().fold((0, 0_u64), |(elapsed, hash), trace| {
             (elapsed + trace.ended.as_nanos(), hash.rotate_left(5) ^ trace.hash)
         });
         VirtualTime { elapsed_ns, hash: format!("{hash:016x}") }

@@ -1,12 +1,14 @@
 //! `inflight sim`: the same bytes whenever and however it runs; sweeps, traces, and what it keeps.
 
 use crate::{
-    program::{Dir, Said, inflight},
+    program::{Dir, Program, Said, Talk, inflight},
     run::{EXPERIMENT, outcome, runs},
+    wait::eventually,
 };
 use expect_test::{Expect, expect};
 use inflight_lab::experiment::{RunOutcome, RunWorld, SweepOutcome};
-use std::fs;
+use rustix::process::Signal;
+use std::{fs, process::Stdio};
 
 /// What `inflight sim` says about [`EXPERIMENT`].
 fn sim(dir: &Dir, args: &[&str]) -> Said {
@@ -122,6 +124,28 @@ fn a_trace_file_is_json_with_the_requests_asked_for() {
     requests.sort_unstable();
     requests.dedup();
     assert_eq!(requests, [3, 4]);
+}
+
+#[test]
+fn an_interrupted_sweep_shows_the_rows_that_are_complete() {
+    let dir = Dir::new();
+    dir.file("mine.toml", EXPERIMENT);
+    let mut command = inflight();
+    // The second row would take minutes of real time.
+    command.current_dir(dir.path()).args(["sim", "mine.toml", "--only", "both", "--threads", "1"]);
+    command.args(["--sweep", "duration=1s,1000h", "--seeds", "1", "--json"]);
+    command.stdout(Stdio::piped());
+    let mut program = Program::start(command);
+    let stdout = Talk::hear(program.child.stdout.take().expect("piped"));
+    eventually("it has begun", || match program.stderr.text() {
+        said if said.is_empty() => Err(said),
+        _ => Ok(()),
+    });
+    program.signal(Signal::INT);
+    assert_eq!(program.code(), 130, "{}", program.stderr.text());
+    let swept: SweepOutcome = eventually("the result is printed", || serde_json::from_str(&stdout.text()));
+    assert!(!swept.complete && swept.rows.len() < 2, "{swept:?}");
+    assert!(swept.rows.iter().all(|row| row.levels == ["1s"]), "{swept:?}");
 }
 
 /// What is said about arguments that cannot be used.

@@ -74,26 +74,30 @@ fn trials(
     let mut ended: Vec<Option<Ended>> = arms.iter().map(|_| None).collect();
     let complete = workers.run(arms.len(), job, |number, result| ended[number] = Some(result));
     let took = real_time();
-    let mut books = Vec::new();
+    let (mut records, mut traces) = (Vec::new(), Vec::new());
     for (number, result) in ended.into_iter().enumerate() {
         let name = source.document.endpoints[arms[number]].name.as_str();
         if let Some(result) = result {
             let (record, trace) = result.with_context(|| format!("{}: /{name}", source.file))?;
-            books.push((name, record, trace));
+            records.push((name, record));
+            traces.push(trace);
         }
     }
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
-    let outcome = summed_up(source, dir.as_ref(), &books, complete);
+    let outcome = summed_up(source, dir.as_ref(), &records, &traces, complete);
     if let Some(dir) = &dir {
-        keep(dir, source, &outcome, &books)?;
+        dir.write("experiment.toml", source.text.as_bytes())?;
+        source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
+        save(dir, &outcome, &records)?;
+        say(&format!("kept in {}", dir.path.display()));
     }
     if complete {
         watch::show(source, flags, &arms, &watched)?;
     }
     if flags.trace.is_none() {
-        show(flags, &outcome, &books)?;
+        show(flags, &outcome, &records, &traces)?;
     }
-    say_speed(books.iter().map(|(_, _, trace)| trace.ended.as_nanos()).sum(), took, workers.threads);
+    say_speed(traces.iter().map(|trace| trace.ended.as_nanos()).sum(), took, workers.threads);
     Ok(match outcome {
         _ if !outcome.complete => Exit::Interrupted,
         _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
@@ -105,7 +109,8 @@ fn trials(
 fn summed_up(
     source: &Source,
     dir: Option<&RunDir>,
-    books: &[(&str, Record, Trace)],
+    records: &[(&str, Record)],
+    traces: &[Trace],
     complete: bool,
 ) -> RunOutcome {
     let document = &source.document;
@@ -114,31 +119,19 @@ fn summed_up(
         experiment: source.name.clone(),
         question: document.question.clone(),
         started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
-        world: RunWorld::Virtual(VirtualTime::of(books.iter().map(|(_, _, trace)| trace))),
+        world: RunWorld::Virtual(VirtualTime::of(traces)),
         seed: document.seed,
         time_scale: document.time_scale,
     };
-    let records: Vec<(&str, Record)> =
-        books.iter().map(|(name, record, _)| (*name, record.clone())).collect();
-    outcome(subject, &document.workload.expect("only experiments get here"), &records, complete)
+    outcome(subject, &document.workload.expect("only experiments get here"), records, complete)
 }
 
-fn keep(
-    dir: &RunDir,
-    source: &Source,
+fn show(
+    flags: &cli::Sim,
     outcome: &RunOutcome,
-    books: &[(&str, Record, Trace)],
+    records: &[(&str, Record)],
+    traces: &[Trace],
 ) -> anyhow::Result<()> {
-    dir.write("experiment.toml", source.text.as_bytes())?;
-    source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
-    let records: Vec<(&str, Record)> =
-        books.iter().map(|(name, record, _)| (*name, record.clone())).collect();
-    save(dir, outcome, &records)?;
-    say(&format!("kept in {}", dir.path.display()));
-    Ok(())
-}
-
-fn show(flags: &cli::Sim, outcome: &RunOutcome, books: &[(&str, Record, Trace)]) -> anyhow::Result<()> {
     if flags.json {
         print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
         return Ok(());
@@ -146,7 +139,7 @@ fn show(flags: &cli::Sim, outcome: &RunOutcome, books: &[(&str, Record, Trace)])
     print(&report::result(outcome, width(), &*ink()));
     if flags.counters {
         let worlds: Vec<(&str, u64, &Trace)> =
-            books.iter().map(|(name, record, trace)| (*name, sent(record), trace)).collect();
+            records.iter().zip(traces).map(|((name, record), trace)| (*name, sent(record), trace)).collect();
         print(&format!("\n{}", report::counters(&worlds, &*ink())));
     }
     Ok(())

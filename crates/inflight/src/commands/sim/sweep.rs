@@ -4,7 +4,7 @@ use super::say_speed;
 use crate::{
     cli,
     commands::{Exit, library::Source, workers::Workers},
-    terminal::{StatusLine, ink, print},
+    terminal::{StatusLine, ink, print, say},
 };
 use anyhow::Context as _;
 use inflight_lab::{
@@ -27,6 +27,12 @@ pub(super) fn run(
 ) -> anyhow::Result<Exit> {
     let seeds = flags.seeds.unwrap_or(if flags.sweep.is_empty() { 1 } else { SEEDS });
     let sweep = Arc::new(source.sweep(&flags.sweep, source.arms(&flags.only), seeds as usize)?);
+    say(&format!(
+        "{} jobs: {} cells × {} arms × {seeds} seeds",
+        sweep.jobs(),
+        sweep.cells.len(),
+        sweep.arms.len()
+    ));
     let swept = all(&sweep, workers)?;
     let outcome = SweepOutcome {
         schema: SWEEP_SCHEMA,
