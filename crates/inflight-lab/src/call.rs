@@ -3,6 +3,7 @@
 use inflight_strategies::{
     event::{Event, Observer, Watch},
     rt::Instant,
+    service::Deadline,
 };
 use std::{
     fmt,
@@ -22,6 +23,12 @@ impl Call {
     /// Request `id`, whose steps nobody keeps.
     pub fn new(id: u64) -> Call {
         Call { id, trail: None }
+    }
+}
+
+impl Deadline for Call {
+    fn deadline(&self) -> Option<Instant> {
+        None
     }
 }
 

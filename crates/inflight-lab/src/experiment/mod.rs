@@ -7,6 +7,7 @@
 mod diagnostics;
 mod edit;
 mod layers;
+mod limits;
 mod outcome;
 mod profile;
 mod reader;
