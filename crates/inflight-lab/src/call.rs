@@ -3,6 +3,7 @@
 use inflight_strategies::{
     event::{Event, Observer, Watch},
     rt::Instant,
+    service::Deadline,
 };
 use std::{
     fmt,
@@ -23,6 +24,12 @@ impl Call {
     /// Request `id`, whose steps nobody keeps.
     pub fn new(id: u64) -> Call {
         Call { id, trail: None }
+    }
+}
+
+impl Deadline for Call {
+    fn deadline(&self) -> Option<Instant> {
+        None
     }
 }
 
@@ -168,8 +175,8 @@ impl Sink for () {
 /// The observer at one place of one endpoint: tells the sink, and the request's own trail.
 #[derive(Clone)]
 pub struct Tap {
-    endpoint: usize,
-    place: Place,
+    pub(crate) endpoint: usize,
+    pub(crate) place: Place,
     /// Nobody, if nobody listens.
     sink: Option<Arc<dyn Sink>>,
 }

@@ -3,12 +3,14 @@
 use crate::{
     call::{Call, Place, Sink, Tap, Which},
     dependency::{Answer, Dependency, Fault},
+    draws::{Dice, Stream},
     pair,
 };
 use inflight_strategies::{
     limit, observe,
-    rt::World,
-    service::{BoxService, Failure, Layer, Service},
+    queue::Ticket,
+    rt::{Instant, Rng as _, World},
+    service::{BoxService, Deadline as _, Failure, Layer, Priority, Service},
     timeout,
 };
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 pub enum LayerSpec {
     /// A concurrency limit.
-    Limit(limit::Config),
+    Limit(Box<limit::Config>),
     /// A time limit.
     Timeout(timeout::Config),
 }
@@ -34,10 +36,7 @@ impl LayerSpec {
     /// The same layer with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> LayerSpec {
         match self {
-            LayerSpec::Limit(c) => LayerSpec::Limit(limit::Config {
-                max_wait: c.max_wait.map(|wait| wait.mul_f64(factor)),
-                ..*c
-            }),
+            LayerSpec::Limit(c) => LayerSpec::Limit(Box::new(c.scaled(factor))),
             LayerSpec::Timeout(c) => {
                 LayerSpec::Timeout(timeout::Config { after: c.after.mul_f64(factor), ..*c })
             }
@@ -45,14 +44,17 @@ impl LayerSpec {
     }
 
     /// Puts this layer around `inner`.
-    fn wrap<W, T, S>(&self, inner: S, world: W, tap: Tap) -> Stack<T>
+    fn wrap<W, T, S>(&self, inner: S, world: W, seed: u64, tap: Tap) -> Stack<T>
     where
         W: World,
         T: Send + 'static,
         S: Service<Call, Response = T, Error = Failure<Fault>> + Clone + 'static,
     {
         match self {
-            LayerSpec::Limit(c) => BoxService::new(limit::LimitLayer::new(*c, world, tap).layer(inner)),
+            LayerSpec::Limit(c) => {
+                let layer = limit::LimitLayer::with_dice((**c).clone(), world, limit_dice(seed, &tap), tap);
+                BoxService::new(layer.tickets(Spread::new(seed, c.partitions.len())).layer(inner))
+            }
             LayerSpec::Timeout(c) => BoxService::new(timeout::TimeoutLayer::new(*c, world, tap).layer(inner)),
         }
     }
@@ -113,7 +115,13 @@ pub fn build<W: World>(
     let tap = Tap::new(index, sink);
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
-        surround(Arc::new(seen.layer(dependency.clone())), layers, Some(which), world, &tap)
+        surround(
+            Arc::new(seen.layer(dependency.clone())),
+            layers,
+            Some(which),
+            (world, dependency.seed()),
+            &tap,
+        )
     };
     let work = Work {
         calls: spec.calls,
@@ -126,11 +134,53 @@ pub fn build<W: World>(
         // The same as below with one box less per call.
         return BoxService::new(seen.layer(work));
     }
-    BoxService::new(seen.layer(surround(Arc::new(work), &spec.whole, None, world, &tap)))
+    BoxService::new(seen.layer(surround(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap)))
+}
+
+/// The dice of a limit: its own for every endpoint and place.
+fn limit_dice(seed: u64, tap: &Tap) -> Dice {
+    let around = match tap.place {
+        Place::Layer { around: Some(Which::A), .. } => 1,
+        Place::Layer { around: Some(Which::B), .. } => 2,
+        _ => 0,
+    };
+    Stream::new(seed, "limit").dice(tap.endpoint as u64 * 3 + around)
+}
+
+/// What a limit sees of the lab's requests: they are spread evenly over the priorities and over the classes that have a
+/// share, by draws that no strategy shifts.
+#[derive(Clone, Copy, Debug)]
+struct Spread {
+    standings: Stream,
+    classes: usize,
+}
+
+impl Spread {
+    fn new(seed: u64, classes: usize) -> Spread {
+        Spread { standings: Stream::new(seed, "standing"), classes }
+    }
+}
+
+impl limit::Tickets<Call> for Spread {
+    fn ticket(&self, call: &Call, now: Instant) -> Ticket {
+        const PRIORITIES: [Priority; 5] =
+            [Priority::VeryLow, Priority::Low, Priority::Medium, Priority::High, Priority::VeryHigh];
+        let mut dice = self.standings.dice(call.id);
+        let priority = PRIORITIES[(dice.unit() * PRIORITIES.len() as f64) as usize];
+        let class = (dice.unit() * self.classes as f64) as u8;
+        let deadline = call.deadline().unwrap_or(Instant::NEVER);
+        Ticket { priority, class, deadline, ..Ticket::at(now) }
+    }
 }
 
 /// Puts `layers`, outermost first, around `inner`.
-fn surround<W, T, S>(inner: S, layers: &[LayerSpec], around: Option<Which>, world: &W, tap: &Tap) -> Stack<T>
+fn surround<W, T, S>(
+    inner: S,
+    layers: &[LayerSpec],
+    around: Option<Which>,
+    (world, seed): (&W, u64),
+    tap: &Tap,
+) -> Stack<T>
 where
     W: World,
     T: Send + 'static,
@@ -139,8 +189,8 @@ where
     let tap = |layer: &LayerSpec| tap.at(Place::Layer { around, name: layer.name() });
     let Some((innermost, outer)) = layers.split_last() else { return BoxService::new(inner) };
     // The innermost layer knows what it is around: one box less per call.
-    let stack = innermost.wrap(inner, world.clone(), tap(innermost));
-    outer.iter().rev().fold(stack, |inner, layer| layer.wrap(inner, world.clone(), tap(layer)))
+    let stack = innermost.wrap(inner, world.clone(), seed, tap(innermost));
+    outer.iter().rev().fold(stack, |inner, layer| layer.wrap(inner, world.clone(), seed, tap(layer)))
 }
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in

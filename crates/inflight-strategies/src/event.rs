@@ -39,6 +39,30 @@ pub enum Event {
         /// Whether the work goes on although nobody waits for it.
         detached: bool,
     },
+    /// The strategy changed its limit when this call ended.
+    LimitChanged {
+        /// The limit that was told last, in permits.
+        from: u32,
+        /// The limit now.
+        to: u32,
+        /// What moved it.
+        why: Cause,
+    },
+}
+
+/// What moved a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No sign of queueing at the limit: it may be higher.
+    Headroom,
+    /// Latency says that calls queue behind the limit.
+    Latency,
+    /// A call was dropped: timed out, or rejected further in.
+    Drop,
+    /// Lowered or restored to measure the latency without load.
+    Probe,
+    /// More in flight brought more latency and no more throughput.
+    Correlation,
 }
 
 /// Listens to a strategy.

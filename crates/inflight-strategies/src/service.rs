@@ -3,6 +3,7 @@
 //! The shape is hyper's (`call(&self, request)`, no readiness): admission happens inside `call`, where a strategy can see
 //! the request, and nothing is reserved for a caller who never comes. See the crate's `tower` adapter for tower's shape.
 
+use crate::rt::Instant;
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// Something that answers requests. Many calls may be in progress at once; dropping a call's future cancels that call.
@@ -89,6 +90,12 @@ pub enum Reason {
     QueueFull,
     /// It waited for its turn as long as it may.
     WaitedTooLong,
+    /// Turned away early, to keep the queue short: the system is overloaded.
+    Overloaded,
+    /// Its answer would have come after its deadline.
+    TooLate,
+    /// Its place in the queue went to a more important call.
+    Outranked,
 }
 
 impl fmt::Display for Reason {
@@ -97,8 +104,51 @@ impl fmt::Display for Reason {
             Reason::LimitReached => "limit reached",
             Reason::QueueFull => "queue full",
             Reason::WaitedTooLong => "waited too long",
+            Reason::Overloaded => "overloaded",
+            Reason::TooLate => "too late",
+            Reason::Outranked => "outranked",
         })
     }
+}
+
+/// A request that knows until when its answer is worth something.
+pub trait Deadline {
+    /// The moment after which nobody waits for the answer; `None` if there is none.
+    fn deadline(&self) -> Option<Instant>;
+}
+
+/// A request that knows its place among others; what it does not say is the middle.
+pub trait Standing: Deadline {
+    /// How important it is.
+    fn priority(&self) -> Priority {
+        Priority::default()
+    }
+
+    /// The class (tenant, kind of traffic) whose share of a limit it uses, from 0.
+    fn class(&self) -> u8 {
+        0
+    }
+
+    /// How many permits it takes.
+    fn weight(&self) -> u32 {
+        1
+    }
+}
+
+/// How important a request is: five classes, as in failsafe-go; the least important is shed first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Shed first.
+    VeryLow,
+    /// Below the usual.
+    Low,
+    /// The usual.
+    #[default]
+    Medium,
+    /// Above the usual.
+    High,
+    /// Shed last.
+    VeryHigh,
 }
 
 /// How a call ended: every offered request has exactly one outcome.

@@ -5,7 +5,7 @@ use crate::{
     tally::Quantity::{self, *},
 };
 use inflight_lab::dependency::{ContentionSpec, Latency, Slowdown};
-use inflight_strategies::limit::{self, Queue};
+use inflight_strategies::queue::Bound;
 use std::time::Duration;
 
 /// A model, and what theory says about it.
@@ -48,7 +48,7 @@ pub(crate) enum Station {
     /// A dependency's model of contention.
     Contention(ContentionSpec),
     /// A limit in front of a service without one.
-    Limit(limit::Config),
+    Limit { permits: u32, bound: Bound, max_wait: Option<Duration> },
     /// A pool whose waiters leave after an exponential time.
     Impatient { servers: u32, mean: Duration },
     /// No queue; a second attempt after a while, and the first answer counts.
@@ -130,8 +130,8 @@ fn pool(servers: u32) -> Station {
     Station::Contention(ContentionSpec::Pool { servers })
 }
 
-fn limited(permits: u32, queue: Queue, max_wait: Option<Duration>) -> Station {
-    Station::Limit(limit::Config { permits, queue, max_wait })
+fn limited(permits: u32, bound: Bound, max_wait: Option<Duration>) -> Station {
+    Station::Limit { permits, bound, max_wait }
 }
 
 /// Rows for percentiles; a percentile of 0 says no more than P(wait) does.
@@ -166,7 +166,7 @@ fn mmc() -> Vec<Model> {
             .collect();
         rows.extend(percentiles(WaitPercentile, &[0.5, 0.9, 0.95, 0.99, 0.999], &t.wait));
         rows.extend(percentiles(SojournPercentile, &[0.5, 0.95, 0.99], &t.sojourn));
-        let station = limited(t.servers, Queue::Unbounded, None);
+        let station = limited(t.servers, Bound::Unbounded, None);
         open(
             format!("M/M/{} ρ {}", t.servers, t.utilisation),
             t.servers,
@@ -241,7 +241,7 @@ fn losing(name: String, load: f64, station: Station, rows: Vec<Row>) -> Model {
 
 fn erlang_b() -> Vec<Model> {
     let model = |&(servers, load, lost): &(u32, f64, f64)| {
-        let station = limited(servers, Queue::Bounded(0), None);
+        let station = limited(servers, Bound::Bounded(0), None);
         losing(format!("M/M/{servers}/{servers} a {load} (Erlang B)"), load, station, vec![row(Lost, lost)])
     };
     theory::ERLANG_B.iter().map(model).collect()
@@ -249,7 +249,7 @@ fn erlang_b() -> Vec<Model> {
 
 fn mmck() -> Vec<Model> {
     let model = |&(servers, room, load, values): &(u32, u32, f64, [f64; 4])| {
-        let station = limited(servers, Queue::Bounded(room - servers), None);
+        let station = limited(servers, Bound::Bounded(room - servers), None);
         let rows = [Lost, Wait, Sojourn, Throughput].into_iter().zip(values).map(|(q, value)| row(q, value));
         losing(format!("M/M/{servers}/{room} a {load}"), load, station, rows.collect())
     };
@@ -259,7 +259,7 @@ fn mmck() -> Vec<Model> {
 fn impatient() -> Vec<Model> {
     let model = |(rate, patience, [lost, queued, served]): &(f64, Patience, [f64; 3])| {
         let (station, name) = match *patience {
-            Patience::Fixed(wait) => (limited(20, Queue::Unbounded, Some(ms(wait))), format!("+D {wait} ms")),
+            Patience::Fixed(wait) => (limited(20, Bound::Unbounded, Some(ms(wait))), format!("+D {wait} ms")),
             Patience::Exponential(mean) => {
                 (Station::Impatient { servers: 20, mean: ms(mean) }, format!("+M {mean} ms"))
             }

@@ -10,7 +10,7 @@ use inflight_lab::{
     sim::{self, World},
 };
 use inflight_strategies::{
-    limit::{Limit, LimitLayer, Semaphore},
+    limit::{self, Limit, LimitLayer, Semaphore},
     rt::{Clock, Executor, First, Instant, Task, race},
     service::{Failure, Layer, Service},
 };
@@ -133,7 +133,8 @@ impl Desk {
     fn new(station: &Station, world: &World) -> Desk {
         match *station {
             Station::Contention(spec) => Desk::Contention(Contention::new(&spec, world.clone())),
-            Station::Limit(config) => {
+            Station::Limit { permits, bound, max_wait } => {
+                let config = limit::Config { max_wait, ..limit::Config::fixed(permits, bound) };
                 Desk::Limit(LimitLayer::new(config, world.clone(), ()).layer(Rest(world.clone())))
             }
             Station::Impatient { servers, mean } => Desk::Impatient(Semaphore::new(servers, None), mean),

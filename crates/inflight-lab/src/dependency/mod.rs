@@ -115,6 +115,7 @@ impl Fates {
 pub struct Dependency<W: World> {
     which: Which,
     profile: Profile,
+    seed: u64,
     fates: Fates,
     contention: Contention<W>,
 }
@@ -123,7 +124,12 @@ impl<W: World> Dependency<W> {
     /// Starts the dependency `which` with `profile` in `world`.
     pub fn new(which: Which, profile: Profile, seed: u64, world: W) -> Arc<Self> {
         let contention = Contention::new(&profile.contention, world);
-        Arc::new(Dependency { which, fates: Fates::new(seed, which), contention, profile })
+        Arc::new(Dependency { which, seed, fates: Fates::new(seed, which), contention, profile })
+    }
+
+    /// The seed of the run that it is in.
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 }
 

@@ -1,8 +1,11 @@
 //! Strategies in a file: what may stand in a stack, and the keys of each.
 
-use super::reader::{Table, Value, transpose};
+use super::{
+    limits,
+    reader::{Table, Value},
+};
 use crate::stack::LayerSpec;
-use inflight_strategies::{limit, timeout};
+use inflight_strategies::timeout;
 
 /// The layers that can stand in a stack.
 pub const fn layer_kinds() -> &'static [&'static str] {
@@ -14,7 +17,7 @@ pub(super) fn layer(value: &Value<'_, '_>) -> Option<LayerSpec> {
     let (kind, inner) = value.tagged(layer_kinds())?;
     let mut table = inner.table(format!("`{kind}`"))?;
     let layer = match kind {
-        "limit" => limit_layer(&mut table).map(LayerSpec::Limit),
+        "limit" => limits::limit(&mut table).map(|limit| LayerSpec::Limit(Box::new(limit))),
         _ => timeout_layer(&mut table).map(LayerSpec::Timeout),
     };
     table.finish();
@@ -24,21 +27,6 @@ pub(super) fn layer(value: &Value<'_, '_>) -> Option<LayerSpec> {
         None => Ok(()),
     };
     valid.map_err(|why| inner.problem(format!("`{kind}` makes no sense"), why)).ok().and(layer)
-}
-
-fn limit_layer(table: &mut Table<'_, '_>) -> Option<limit::Config> {
-    let permits = table.required("permits").and_then(|v| v.count(1..=limit::MAX_PERMITS));
-    let queue =
-        table.optional("queue").map_or(Some(limit::Queue::Bounded(limit::DEFAULT_QUEUE)), |v| queue(&v));
-    let max_wait = table.optional("max-wait").map(|v| v.positive_duration());
-    Some(limit::Config { permits: permits?, queue: queue?, max_wait: transpose(max_wait)? })
-}
-
-fn queue(value: &Value<'_, '_>) -> Option<limit::Queue> {
-    if value.is_string() {
-        return value.word(&["unbounded"]).map(|_| limit::Queue::Unbounded);
-    }
-    value.count(0..=limit::MAX_PERMITS).map(limit::Queue::Bounded)
 }
 
 fn timeout_layer(table: &mut Table<'_, '_>) -> Option<timeout::Config> {

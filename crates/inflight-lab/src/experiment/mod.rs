@@ -8,6 +8,7 @@ mod diagnostics;
 mod edit;
 mod factor;
 mod layers;
+mod limits;
 mod outcome;
 mod profile;
 mod reader;

@@ -134,6 +134,11 @@ impl<'p, 'i> Value<'p, 'i> {
         self.node.get_ref().is_str()
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.node.get_ref().is_table()
+    }
+
     pub(super) fn string(&self) -> Option<&'p str> {
         let text = self.node.get_ref().as_str();
         if text.is_none() {

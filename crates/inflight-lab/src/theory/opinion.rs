@@ -12,7 +12,7 @@ use crate::{
     stack::LayerSpec,
     workload::Arrivals,
 };
-use inflight_strategies::limit;
+use inflight_strategies::{limit, queue};
 
 /// What a formula says about one quantity.
 #[derive(Clone, Copy, Debug)]
@@ -125,13 +125,14 @@ fn system(situation: &Situation<'_>) -> Result<System> {
         ContentionSpec::Shared(Slowdown::Memory { knee, .. }) => knee,
         ContentionSpec::Shared(Slowdown::Usl { .. }) => 1,
     };
-    if limit.permits <= harmless {
-        return Ok(System::Queue(behind(limit, limit.permits)));
+    let line = Line::of(limit)?;
+    if line.permits <= harmless {
+        return Ok(System::Queue(line.behind(line.permits)));
     }
     match contention {
         // Where requests wait, in front of the limit or of the pool, does not matter; both are first come, first served.
         ContentionSpec::Pool { servers } if limit.max_wait.is_none() => {
-            Ok(System::Queue(behind(limit, servers)))
+            Ok(System::Queue(line.behind(servers)))
         }
         _ => Err(NotApplicable::NoFormula(
             "the limit lets in more than the dependency serves without a slowdown",
@@ -151,14 +152,35 @@ fn alone(contention: ContentionSpec) -> System {
     }
 }
 
-/// The queue of a limit in front of something that serves so many at once.
-fn behind(limit: &limit::Config, servers: u32) -> Queue {
-    let places = match limit.queue {
-        limit::Queue::Bounded(places) => Some(places.saturating_add(limit.permits - servers)),
-        limit::Queue::Unbounded => None,
-    };
-    let max_wait = limit.max_wait.map(|wait| wait.as_secs_f64());
-    Queue { servers, places, max_wait, errors_wait: true }
+/// A limit that is a number and a line.
+struct Line {
+    permits: u32,
+    /// How many may wait, if that is bounded.
+    places: Option<u32>,
+    max_wait: Option<f64>,
+}
+
+impl Line {
+    fn of(limit: &limit::Config) -> Result<Line> {
+        let limit::Permits::Fixed(permits) = limit.permits else {
+            return Err(NotApplicable::NoFormula("the limit moves"));
+        };
+        let places = match limit.queue.bound {
+            queue::Bound::Bounded(places) => Some(places),
+            queue::Bound::Unbounded => None,
+            queue::Bound::Little(_) => return Err(NotApplicable::NoFormula("the queue's bound moves")),
+        };
+        if !limit.queue.is_plain() || !limit.partitions.is_empty() {
+            return Err(NotApplicable::NoFormula("the limit's line is more than first come, first served"));
+        }
+        Ok(Line { permits, places, max_wait: limit.max_wait.map(|wait| wait.as_secs_f64()) })
+    }
+
+    /// The queue in front of something that serves so many at once.
+    fn behind(&self, servers: u32) -> Queue {
+        let places = self.places.map(|places| places.saturating_add(self.permits - servers));
+        Queue { servers, places, max_wait: self.max_wait, errors_wait: true }
+    }
 }
 
 /// An opinion that is exact.
@@ -177,7 +199,10 @@ mod tests {
     use super::super::testing::agrees;
     use super::*;
     use crate::dependency::Latency;
-    use inflight_strategies::units::{Rate, Ratio};
+    use inflight_strategies::{
+        queue::Bound,
+        units::{Rate, Ratio},
+    };
     use std::time::Duration;
 
     fn exponential(contention: ContentionSpec) -> Profile {
@@ -196,14 +221,15 @@ mod tests {
         one.answer.expect("applicable").number()
     }
 
-    fn limit(permits: u32, queue: limit::Queue, max_wait: Option<u64>) -> LayerSpec {
-        LayerSpec::Limit(limit::Config { permits, queue, max_wait: max_wait.map(Duration::from_millis) })
+    fn limit(permits: u32, bound: Bound, max_wait: Option<u64>) -> LayerSpec {
+        let max_wait = max_wait.map(Duration::from_millis);
+        LayerSpec::Limit(Box::new(limit::Config { max_wait, ..limit::Config::fixed(permits, bound) }))
     }
 
     #[test]
     fn a_limit_in_front_of_a_sleeping_service_is_a_pool() {
         let pool = about(&exponential(ContentionSpec::Pool { servers: 20 }), 180.0, &[]).unwrap();
-        let twenty = limit(20, limit::Queue::Bounded(10_000), None);
+        let twenty = limit(20, Bound::Bounded(10_000), None);
         let limited = about(&exponential(ContentionSpec::None), 180.0, &[twenty]).unwrap();
         for (quantity, printed) in [
             (Quantity::InFlight, "22.957"),
@@ -220,24 +246,24 @@ mod tests {
     #[test]
     fn bounds_of_queue_and_wait_are_seen() {
         let service = exponential(ContentionSpec::None);
-        let places = about(&service, 240.0, &[limit(20, limit::Queue::Bounded(20), None)]).unwrap();
+        let places = about(&service, 240.0, &[limit(20, Bound::Bounded(20), None)]).unwrap();
         agrees(says(&places, Quantity::Rejected), "0.168210");
-        let wait = about(&service, 240.0, &[limit(20, limit::Queue::Unbounded, Some(100))]).unwrap();
+        let wait = about(&service, 240.0, &[limit(20, Bound::Unbounded, Some(100))]).unwrap();
         agrees(says(&wait, Quantity::TimedOut), "0.167747");
         agrees(says(&wait, Quantity::Goodput), "199.741");
-        let both = about(&service, 240.0, &[limit(20, limit::Queue::Bounded(5), Some(100))]);
+        let both = about(&service, 240.0, &[limit(20, Bound::Bounded(5), Some(100))]);
         assert!(matches!(both, Err(NotApplicable::NoFormula(_))));
     }
 
     #[test]
     fn service_b_behind_twenty_permits_has_no_steady_state_at_30_per_second() {
-        let twenty = [limit(20, limit::Queue::Unbounded, None)];
+        let twenty = [limit(20, Bound::Unbounded, None)];
         let over = about(&Profile::service_b(), 30.0, &twenty);
         assert!(
             matches!(over, Err(NotApplicable::Unstable { utilisation }) if (utilisation - 1.06875).abs() < 1e-9)
         );
         // A bound of the queue makes it steady, but nobody has a formula for that.
-        let bounded = about(&Profile::service_b(), 30.0, &[limit(20, limit::Queue::Bounded(10), None)]);
+        let bounded = about(&Profile::service_b(), 30.0, &[limit(20, Bound::Bounded(10), None)]);
         assert_eq!(bounded.map(drop), Err(NotApplicable::NotExponential));
         let below = about(&Profile::service_b(), 24.0 / 0.95, &twenty).unwrap();
         agrees(says(&below, Quantity::MeanWait), "0.120508");

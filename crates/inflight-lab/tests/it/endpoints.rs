@@ -131,13 +131,51 @@ fn a_failing_b_answers_at_once_and_cancels_a() {
     .expect("it ends");
 }
 
+const QUEUES: &[&str] = &[
+    "order = \"lifo\", bound = 5",
+    "order = \"adaptive-lifo\"",
+    "order = { adaptive-lifo = { threshold = 2 } }, codel = { target = \"20ms\", interval = \"100ms\" }",
+    "order = \"priority\", bound = 3",
+    "codel = {}",
+    "deadline = { max-age = \"150ms\" }",
+    "deadline = { max-age = \"1s\", service = \"200ms\" }, order = \"priority\"",
+    "ramp = { from = 0.5, to = 2 }",
+    "bound = { little = { target = \"300ms\" } }",
+    "pid = { interval = \"50ms\" }, bound = \"unbounded\"",
+    "ramp = {}, pid = {}, codel = {}, deadline = {}, order = \"lifo\", bound = 0",
+];
+const LIMITERS: &[&str] = &[
+    "aimd = { initial = 2, min = 1, timeout = \"200ms\" }",
+    "vegas = { initial = 2 }",
+    "gradient = { initial = 3, probe = 5 }",
+    "gradient2 = { initial = 2, min = 1 }",
+    "windowed = { of = { vegas = { initial = 4 } }, min-window = \"100ms\", percentile = \"50%\" }",
+    "envoy = { probe-samples = 3, interval = \"300ms\", min = 1 }",
+    "correlation = { initial = 3, min-window = \"50ms\", samples = 3 }",
+    "bbr = { window = \"1s\", buckets = 5 }",
+];
+
 /// A stack written in TOML, from numbers.
 fn layers(kinds: &[(u8, u8)]) -> String {
-    let one = |&(kind, n): &(u8, u8)| match kind % 4 {
+    let one = |&(kind, n): &(u8, u8)| match kind % 8 {
         0 => format!("{{ limit = {{ permits = {} }} }}", n % 5 + 1),
         1 => format!("{{ limit = {{ permits = {}, queue = {} }} }}", n % 5 + 1, n % 3),
         2 => {
             format!("{{ limit = {{ permits = {}, max-wait = \"{}ms\" }} }}", n % 4 + 1, u32::from(n) * 3 + 1)
+        }
+        3 | 4 => {
+            let queue = QUEUES[usize::from(n) % QUEUES.len()];
+            format!("{{ limit = {{ permits = {}, queue = {{ {queue} }} }} }}", n % 4 + 1)
+        }
+        5 => format!(
+            "{{ limit = {{ permits = {{ {} }}, queue = 20 }} }}",
+            LIMITERS[usize::from(n) % LIMITERS.len()]
+        ),
+        6 => {
+            let (queue, limiter) =
+                (QUEUES[usize::from(n) % QUEUES.len()], LIMITERS[usize::from(n / 8) % LIMITERS.len()]);
+            let partitions = if n % 2 == 0 { "" } else { ", partitions = [\"20%\", \"50%\"]" };
+            format!("{{ limit = {{ permits = {{ {limiter} }}, queue = {{ {queue} }}{partitions} }} }}")
         }
         _ => {
             let late = if n % 2 == 0 { "cancel" } else { "detach" };

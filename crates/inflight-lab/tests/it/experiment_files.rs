@@ -57,7 +57,7 @@ fn all_problems_are_said_at_once_with_their_place() {
               |
             8 | b = [ { limit = { permit = 20 } } ]
               |                   ^^^^^^ did you mean `permits`?
-              = keys of `limit`: permits, queue, max-wait
+              = keys of `limit`: permits, queue, max-wait, partitions
 
             x.toml: 5 problems"#]],
     );

@@ -5,6 +5,7 @@ mod endpoints;
 #[path = "../reference/event_loop.rs"]
 mod event_loop;
 mod experiment_files;
+mod limits;
 mod reference;
 mod repeat;
 mod tokio_paused;

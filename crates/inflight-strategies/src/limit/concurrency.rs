@@ -1,77 +1,94 @@
 //! The limit as a layer; the module above tells what it is for.
 
-use super::{Permit, Semaphore};
+use super::{Permit, Semaphore, config::Config};
 use crate::{
     event::{Event, Observer, Watch},
-    rt::{Clock, First, Instant, race},
-    service::{Failure, Layer, Reason, Rejected, Service},
+    queue::Ticket,
+    rt::{Clock, First, Instant, Rng, race},
+    service::{Failure, Layer, Outcome, Reason, Rejected, Service, Standing},
 };
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
-/// The largest number of permits that can be asked for.
-pub const MAX_PERMITS: u32 = 1_000_000;
-/// The longest wait that can be asked for.
-pub const MAX_WAIT: Duration = Duration::from_secs(3600);
-/// How many may wait when nothing is said: enough that only a system past its capacity meets it.
-pub const DEFAULT_QUEUE: u32 = 10_000;
-
-/// How many may wait in line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queue {
-    /// At most so many; 0 rejects whoever finds no permit.
-    Bounded(u32),
-    /// As many as come: memory and waits grow without end under overload.
-    Unbounded,
+/// Reads off a request what the queue wants to know of it.
+pub trait Tickets<Request>: Send + Sync {
+    /// The ticket of a request that arrives now.
+    fn ticket(&self, request: &Request, now: Instant) -> Ticket;
 }
 
-/// How many at once, and who may wait how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// Calls inside at once.
-    pub permits: u32,
-    /// Calls waiting at once.
-    pub queue: Queue,
-    /// The longest wait, if there is one.
-    pub max_wait: Option<Duration>,
+/// All requests are alike: no deadline, one permit, one class, the middle priority.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alike;
+
+impl<Request> Tickets<Request> for Alike {
+    fn ticket(&self, _: &Request, now: Instant) -> Ticket {
+        Ticket::at(now)
+    }
 }
 
-impl Config {
-    /// Whether the numbers make sense; the message says what would.
-    pub fn validate(&self) -> Result<(), &'static str> {
-        if self.permits == 0 || self.permits > MAX_PERMITS {
-            return Err("`permits` must be between 1 and 1000000");
+/// Requests tell it themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ByStanding;
+
+impl<Request: Standing> Tickets<Request> for ByStanding {
+    fn ticket(&self, request: &Request, now: Instant) -> Ticket {
+        Ticket {
+            arrived: now,
+            deadline: request.deadline().unwrap_or(Instant::NEVER),
+            weight: request.weight().max(1),
+            class: request.class(),
+            priority: request.priority(),
         }
-        if self.max_wait.is_some_and(|wait| wait.is_zero() || wait > MAX_WAIT) {
-            return Err("`max-wait` must be above zero and at most 1h");
-        }
-        Ok(())
     }
 }
 
 /// Puts a concurrency limit around a service. All services made by one layer share its permits.
 #[derive(Clone, Debug)]
-pub struct LimitLayer<C, O = ()> {
+pub struct LimitLayer<C, O = (), T = Alike> {
     semaphore: Arc<Semaphore>,
-    config: Config,
+    max_wait: Option<Duration>,
     clock: C,
     observer: O,
+    tickets: T,
 }
 
-impl<C, O> LimitLayer<C, O> {
-    /// # Panics
-    /// If `config` is not valid.
-    pub fn new(config: Config, clock: C, observer: O) -> Self {
-        config.validate().expect("a valid limit");
-        let queue = match config.queue {
-            Queue::Bounded(n) => Some(n),
-            Queue::Unbounded => None,
-        };
-        LimitLayer { semaphore: Arc::new(Semaphore::new(config.permits, queue)), config, clock, observer }
+/// Dice that always show the middle.
+struct Middle;
+
+impl Rng for Middle {
+    fn next_u64(&mut self) -> u64 {
+        1 << 63
     }
 }
 
-impl<S, C: Clone, O: Clone> Layer<S> for LimitLayer<C, O> {
-    type Service = Limit<S, C, O>;
+impl<C, O> LimitLayer<C, O> {
+    /// A limit that throws no dice: where chance would decide, the middle does.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn new(config: Config, clock: C, observer: O) -> Self {
+        Self::with_dice(config, clock, Middle, observer)
+    }
+
+    /// A limit with dice, for limiters that probe at random times and queues that drop at random.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn with_dice(config: Config, clock: C, dice: impl Rng + Send + 'static, observer: O) -> Self {
+        let semaphore = Arc::new(Semaphore::with(&config, Box::new(dice)));
+        LimitLayer { semaphore, max_wait: config.max_wait, clock, observer, tickets: Alike }
+    }
+}
+
+impl<C, O, T> LimitLayer<C, O, T> {
+    /// The same limit, in which requests differ as `tickets` say, by [`ByStanding`] for instance.
+    pub fn tickets<U>(self, tickets: U) -> LimitLayer<C, O, U> {
+        let LimitLayer { semaphore, max_wait, clock, observer, .. } = self;
+        LimitLayer { semaphore, max_wait, clock, observer, tickets }
+    }
+}
+
+impl<S, C: Clone, O: Clone, T: Clone> Layer<S> for LimitLayer<C, O, T> {
+    type Service = Limit<S, C, O, T>;
     fn layer(&self, inner: S) -> Self::Service {
         Limit { inner, shared: self.clone() }
     }
@@ -79,94 +96,142 @@ impl<S, C: Clone, O: Clone> Layer<S> for LimitLayer<C, O> {
 
 /// A service with a concurrency limit.
 #[derive(Clone, Debug)]
-pub struct Limit<S, C, O = ()> {
+pub struct Limit<S, C, O = (), T = Alike> {
     inner: S,
-    shared: LimitLayer<C, O>,
+    shared: LimitLayer<C, O, T>,
 }
 
-impl<S, C, O> Limit<S, C, O> {
+impl<S, C, O, T> Limit<S, C, O, T> {
     /// The permits, to look at.
     pub fn semaphore(&self) -> &Semaphore {
         &self.shared.semaphore
     }
 }
 
-impl<Request, S, C, O, T, E> Service<Request> for Limit<S, C, O>
+impl<Request, S, C, O, T, R, E> Service<Request> for Limit<S, C, O, T>
 where
     Request: Send,
-    T: Send,
+    R: Send,
     E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
+    S: Service<Request, Response = R, Error = Failure<E>>,
     C: Clock,
     O: Observer<Request>,
+    T: Tickets<Request>,
 {
-    type Response = T;
+    type Response = R;
     type Error = Failure<E>;
 
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let LimitLayer { semaphore, clock, observer, .. } = &self.shared;
-        let (start, mut watch) = (clock.now(), observer.observe(&request));
-        let permit = match semaphore.try_acquire() {
-            Some(permit) => {
-                watch.on_event(start, Event::Admitted { waited: Duration::ZERO });
-                Ok(permit)
+    async fn call(&self, request: Request) -> Result<R, Failure<E>> {
+        let LimitLayer { semaphore, max_wait, clock, observer, tickets } = &self.shared;
+        let (start, watch) = (clock.now(), observer.observe(&request));
+        let mut visit = Visit { clock, watch, since: start, stage: Stage::Waiting };
+        let ticket = tickets.ticket(&request, start);
+        match if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None } {
+            Some(permit) => visit.admitted(permit, start),
+            None => {
+                let permit = wait(semaphore, ticket, *max_wait, clock).await;
+                if let Err(why) = visit.told(permit) {
+                    return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
+                }
             }
-            None => self.wait(Wait { clock, start, watch, over: false }).await,
-        };
-        match permit {
-            Ok(_held_until_the_call_ends) => self.inner.call(request).await,
-            Err(why) => Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None })),
         }
+        let result = self.inner.call(request).await;
+        visit.ended(Outcome::of(&result));
+        result
     }
 }
 
-impl<S, C: Clock, O> Limit<S, C, O> {
-    /// Waits in line for a permit, as long as one may.
-    async fn wait<W: Watch>(&self, mut wait: Wait<'_, C, W>) -> Result<Permit<'_>, Reason> {
-        let LimitLayer { semaphore, config, clock, .. } = &self.shared;
-        let permit = match config.max_wait {
-            None => semaphore.acquire().await.ok_or(self.why_full()),
-            Some(limit) => match race(semaphore.acquire(), clock.sleep_until(wait.start + limit)).await {
-                First::Left(permit) => permit.ok_or(self.why_full()),
-                First::Right(()) => Err(Reason::WaitedTooLong),
-            },
-        };
-        match &permit {
-            Ok(_) => wait.ends(|waited| Event::Admitted { waited }),
-            Err(why) => wait.ends(|_| Event::Rejected(*why)),
-        }
-        permit
+/// Waits in line for a permit, as long as one may.
+async fn wait<'a, C: Clock>(
+    semaphore: &'a Semaphore,
+    ticket: Ticket,
+    max_wait: Option<Duration>,
+    clock: &C,
+) -> Result<Permit<'a>, Reason> {
+    let mut acquire = pin!(semaphore.acquire_for(ticket));
+    // Most calls learn at once what becomes of them; only the others need a timer.
+    let at_once = std::future::poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await;
+    if let Poll::Ready(permit) = at_once {
+        return permit;
     }
-
-    /// What a caller is told who found neither permit nor place in the line.
-    fn why_full(&self) -> Reason {
-        match self.shared.config.queue {
-            Queue::Bounded(0) => Reason::LimitReached,
-            _ => Reason::QueueFull,
-        }
+    let patience = max_wait.map_or(Instant::NEVER, |wait| ticket.arrived + wait);
+    let deadline = semaphore.leaves(&ticket);
+    let ends = patience.min(deadline);
+    if ends == Instant::NEVER {
+        return acquire.await;
+    }
+    match race(acquire, clock.sleep_until(ends)).await {
+        First::Left(permit) => permit,
+        First::Right(()) if deadline < patience => Err(Reason::TooLate),
+        First::Right(()) => Err(Reason::WaitedTooLong),
     }
 }
 
-/// The wait for a permit, told once: by how it ended, or as withdrawn if the caller went away.
-struct Wait<'a, C: Clock, W: Watch> {
+/// A call's visit to the limit, told step by step. However it ends, its permit goes back and its end is told once.
+struct Visit<'a, C: Clock, W: Watch> {
     clock: &'a C,
-    start: Instant,
     watch: W,
-    over: bool,
+    /// When it came; once it is inside, when it went in.
+    since: Instant,
+    stage: Stage<'a>,
 }
 
-impl<C: Clock, W: Watch> Wait<'_, C, W> {
-    fn ends(&mut self, event: impl FnOnce(Duration) -> Event) {
-        self.over = true;
+enum Stage<'a> {
+    Waiting,
+    Inside(Permit<'a>),
+    Over,
+}
+
+impl<'a, C: Clock, W: Watch> Visit<'a, C, W> {
+    fn admitted(&mut self, permit: Permit<'a>, now: Instant) {
+        let waited = now - self.since;
+        self.stage = Stage::Inside(permit);
+        self.since = now;
+        self.watch.on_event(now, Event::Admitted { waited });
+    }
+
+    /// The wait is over.
+    fn told(&mut self, permit: Result<Permit<'a>, Reason>) -> Result<(), Reason> {
         let now = self.clock.now();
-        self.watch.on_event(now, event(now - self.start));
+        match permit {
+            Ok(permit) => self.admitted(permit, now),
+            Err(why) => {
+                self.stage = Stage::Over;
+                self.watch.on_event(now, Event::Rejected(why));
+                return Err(why);
+            }
+        }
+        Ok(())
+    }
+
+    /// The call inside ended. What a limiter learns from: completed calls, by how long they took, and dropped ones, which
+    /// timed out or were rejected further in. It learns nothing from failures, lost tasks and callers who went away.
+    fn ended(&mut self, outcome: Outcome) {
+        let dropped = matches!(outcome, Outcome::TimedOut | Outcome::Rejected(_));
+        self.leave(dropped || outcome == Outcome::Completed, dropped);
+    }
+
+    fn leave(&mut self, learn: bool, dropped: bool) {
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Inside(permit) if !permit.is_plain() => {
+                let now = self.clock.now();
+                let took = learn.then_some(now - self.since);
+                if let Some(change) = permit.give_back(now, took, dropped) {
+                    let event = Event::LimitChanged { from: change.from, to: change.to, why: change.why };
+                    self.watch.on_event(now, event);
+                }
+            }
+            Stage::Waiting => {
+                let now = self.clock.now();
+                self.watch.on_event(now, Event::Withdrawn { waited: now - self.since });
+            }
+            Stage::Inside(_) | Stage::Over => {}
+        }
     }
 }
 
-impl<C: Clock, W: Watch> Drop for Wait<'_, C, W> {
+impl<C: Clock, W: Watch> Drop for Visit<'_, C, W> {
     fn drop(&mut self) {
-        if !self.over {
-            self.ends(|waited| Event::Withdrawn { waited });
-        }
+        self.leave(false, false);
     }
 }

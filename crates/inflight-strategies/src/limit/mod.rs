@@ -1,23 +1,33 @@
 //! Concurrency limit: at most so many calls inside at once; the others wait in line.
 //!
-//! **What it does.** Hands out `permits`; a call without one waits first come, first served, in a bounded queue, for at
-//! most `max_wait`. A permit is handed from the one who leaves to the one who waits longest, so nobody overtakes.
+//! **What it does.** Hands out permits; a call without one waits, in the [queue](crate::queue)'s order, for at most `max_wait`.
+//! A permit is handed from the one who leaves to the one who is next, so nobody overtakes in a plain line. How many
+//! permits there are is fixed, or [found](adaptive). The two are independent choices: any limiter, any queue.
 //!
 //! **Which failure it answers.** A dependency whose capacity *falls* when more is asked of it at once: memory cliffs, lock
 //! convoys, cache thrash. Kept below its knee it delivers its best. With a bound on queue or wait it also sheds what
-//! would come too late.
+//! would come too late. With a queue of 0 around one dependency it is a bulkhead: a dependency that is slow cannot take
+//! all callers with it.
 //!
 //! **When it harms.** In front of a dependency that does not suffer from concurrency it only adds a queue: 20 permits at
 //! 0.75 s serve 28/s whatever the dependency could do. In front of a FIFO pool of the same size it changes no percentile.
 //!
-//! **Knobs.** `permits` (calls, 1 to 1,000,000, no default); `queue` (calls, default 10,000, `"unbounded"` only when
-//! written; 0 rejects at once); `max-wait` (duration up to 1 h, default none).
+//! **Knobs.** `permits` (calls, 1 to 1,000,000, or a limiter, no default); `queue` (calls, default 10,000, `"unbounded"` only
+//! when written; 0 rejects at once; or a queue with rules); `max-wait` (duration up to 1 h, default none); `partitions`
+//! (shares of classes, default none). A call may weigh several permits; one that weighs more than there are goes in alone.
 //!
 //! **Where it comes from.** Dijkstra's counting semaphore; the bounded queue and wait are those of resilience4j's bulkhead.
 
+pub mod adaptive;
 mod concurrency;
+mod config;
+mod gate;
+pub mod partitions;
 mod semaphore;
 mod waitlist;
 
-pub use concurrency::{Config, DEFAULT_QUEUE, Limit, LimitLayer, MAX_PERMITS, MAX_WAIT, Queue};
+pub use crate::queue::{Bound as Queue, DEFAULT_BOUND as DEFAULT_QUEUE};
+pub use concurrency::{Alike, ByStanding, Limit, LimitLayer, Tickets};
+pub use config::{Config, MAX_PERMITS, MAX_WAIT, Permits};
+pub use gate::Change;
 pub use semaphore::{Acquire, Permit, Semaphore};

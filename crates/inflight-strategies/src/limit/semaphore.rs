@@ -1,72 +1,140 @@
-//! A counting semaphore that hands permits on in order of arrival and loses none.
+//! The waiting half of every limit: permits behind a lock, handed on when they come back, and none is lost.
 
-use super::waitlist::{Key, WaitList};
+use super::{
+    config::{Config, Permits},
+    gate::{Change, Dice, Ended, Gate, Share},
+    partitions::Partitions,
+    waitlist::{Key, Verdict},
+};
+use crate::{
+    queue::{Bound, Discipline, Ticket},
+    rt::{Instant, Rng},
+    service::Reason,
+};
 use std::{
     future::Future,
     pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-/// At most `capacity` permits are out at once; waiters get them first come, first served.
+/// A limit and its line. Whoever finds no permit waits, in the queue's order, until a permit is handed to it.
 #[derive(Debug)]
 pub struct Semaphore {
-    capacity: u32,
-    queue: Option<u32>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    free: u32,
-    waiting: WaitList<Waker>,
+    plain: bool,
+    gate: Mutex<Gate<Waker>>,
 }
 
 impl Semaphore {
-    /// `capacity` permits, and a line of at most `queue` waiters (`None`: no bound).
+    /// `capacity` permits, first come, first served, and a line of at most `queue` waiters (`None`: no bound).
     pub fn new(capacity: u32, queue: Option<u32>) -> Self {
-        Semaphore { capacity, queue, state: Mutex::new(State { free: capacity, waiting: WaitList::new() }) }
+        Semaphore { plain: true, gate: Mutex::new(Gate::plain(capacity, queue.unwrap_or(u32::MAX))) }
     }
 
-    /// Waits for a permit. The answer is `None` at once if the line is full. Dropping the wait leaves the line; a permit
-    /// that was granted in that very moment goes to the next.
+    /// The limit that `config` describes; `dice` are thrown by rules and limiters that need chance.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn with(config: &Config, dice: Box<dyn Rng + Send>) -> Self {
+        config.validate().expect("a valid limit");
+        let (limiter, permits) = match &config.permits {
+            Permits::Fixed(permits) => (None, *permits),
+            Permits::Adaptive(limiter) => (Some(limiter.build()), 1),
+        };
+        if config.is_plain() {
+            let Bound::Bounded(bound) = config.queue.bound else { return Semaphore::new(permits, None) };
+            return Semaphore::new(permits, Some(bound));
+        }
+        let partitions = Some(&config.partitions).filter(|shares| !shares.is_empty());
+        let partitions = partitions.map(|shares| Partitions::new(shares, permits));
+        let discipline = Discipline::new(config.queue);
+        let gate = Gate::with_rules(permits, discipline, partitions, limiter, Dice(dice));
+        Semaphore { plain: false, gate: Mutex::new(gate) }
+    }
+
+    /// Whether it is a number and a line: then it needs to be told neither the time nor how calls end.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// Waits for a permit. The answer is an error at once if the line is full. Dropping the wait leaves the line; a
+    /// permit that was granted in that very moment goes to the next.
     pub fn acquire(&self) -> Acquire<'_> {
-        Acquire { semaphore: self, key: None }
+        self.acquire_for(Ticket::at(Instant::ZERO))
     }
 
-    /// A permit, if one is free now; nobody waits then, so nobody is overtaken.
+    /// The same for a call with this ticket; it must be polled when it arrives.
+    pub fn acquire_for(&self, ticket: Ticket) -> Acquire<'_> {
+        Acquire { semaphore: self, ticket, key: None }
+    }
+
+    /// A permit, if one is free now and nobody waits. Only plain limits give permits without being told the time.
+    #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        let mut state = self.lock();
-        state.free = state.free.checked_sub(1)?;
-        Some(Permit { semaphore: self })
+        let entered = self.plain && self.lock().enter_plain(1);
+        // Not `then_some`: a permit that is made is given back.
+        entered.then(|| Permit { semaphore: self, share: Share { weight: 1, class: 0, in_flight: 0 } })
     }
 
     /// Permits that are out.
     pub fn in_flight(&self) -> u32 {
-        self.capacity - self.lock().free
+        self.lock().out()
+    }
+
+    /// The limit now.
+    pub fn limit(&self) -> u32 {
+        self.lock().capacity()
     }
 
     /// Callers that wait.
     pub fn waiting(&self) -> u32 {
-        self.lock().waiting.len()
+        self.lock().waiting()
     }
 
-    /// No code of others runs under this lock but `Waker::clone`, so a poisoned state is a consistent one.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When a call with this ticket must leave the line, by its deadline; [`Instant::NEVER`] if the queue does not care.
+    pub(super) fn leaves(&self, ticket: &Ticket) -> Instant {
+        if self.plain { Instant::NEVER } else { self.lock().leaves(ticket) }
     }
 
-    /// Hands one permit to the longest waiter, or puts it back.
-    fn release(&self) {
-        let mut state = self.lock();
-        let next = state.waiting.grant();
-        if next.is_none() {
-            state.free += 1;
-            assert!(state.free <= self.capacity, "a permit was returned twice");
+    /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one.
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Gate<Waker>> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back what a call held, and hands it on.
+    fn give_back(&self, share: Share, now: Option<Instant>, ended: Option<Ended>) -> Option<Change> {
+        let mut gate = self.lock();
+        let change = gate.leave(share, now, ended);
+        self.hand_out(gate);
+        change
+    }
+
+    /// The same for a plain limit: one permit, one waiter, one lock.
+    #[inline]
+    fn give_back_plain(&self, weight: u32) {
+        let mut gate = self.lock();
+        gate.leave_plain(weight);
+        let Some(waker) = gate.next_plain() else { return };
+        let more = gate.may_have_next();
+        drop(gate);
+        waker.wake();
+        if more {
+            self.hand_out(self.lock());
         }
-        drop(state);
-        if let Some(waker) = next {
+    }
+
+    /// Tells everybody whose turn has come, or who is dropped. Wakers run without the lock.
+    fn hand_out<'a>(&'a self, mut gate: MutexGuard<'a, Gate<Waker>>) {
+        while let Some(waker) = gate.next() {
+            let more = gate.may_have_next();
+            drop(gate);
             waker.wake();
+            if !more {
+                return;
+            }
+            gate = self.lock();
         }
     }
 }
@@ -76,63 +144,130 @@ impl Semaphore {
 #[must_use = "a wait does nothing unless awaited"]
 pub struct Acquire<'a> {
     semaphore: &'a Semaphore,
+    ticket: Ticket,
     key: Option<Key>,
 }
 
-impl<'a> Future for Acquire<'a> {
-    type Output = Option<Permit<'a>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let semaphore = self.semaphore;
-        let mut state = semaphore.lock();
-        match self.key {
-            None if state.free > 0 => {
-                state.free -= 1;
-                Poll::Ready(Some(Permit { semaphore }))
-            }
-            None if semaphore.queue.is_some_and(|bound| state.waiting.len() >= bound) => Poll::Ready(None),
-            None => {
-                self.key = Some(state.waiting.push(cx.waker().clone()));
-                Poll::Pending
-            }
-            Some(key) => match state.waiting.waiting(key) {
-                Some(waker) => {
-                    waker.clone_from(cx.waker());
-                    Poll::Pending
-                }
-                None => {
-                    state.waiting.remove(key);
-                    self.key = None;
-                    Poll::Ready(Some(Permit { semaphore }))
-                }
-            },
+impl<'a> Acquire<'a> {
+    #[inline]
+    fn arrive(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'a>, Reason>> {
+        if !self.semaphore.plain {
+            return self.arrive_by_rules(cx);
         }
+        let (semaphore, weight) = (self.semaphore, self.ticket.weight);
+        let mut gate = semaphore.lock();
+        if gate.enter_plain(weight) {
+            let share = Share { weight, class: 0, in_flight: 0 };
+            return Poll::Ready(Ok(Permit { semaphore, share }));
+        }
+        self.key = Some(gate.wait_plain(self.ticket, || cx.waker().clone())?);
+        Poll::Pending
+    }
+
+    #[inline(never)]
+    fn arrive_by_rules(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'a>, Reason>> {
+        let semaphore = self.semaphore;
+        let mut gate = semaphore.lock();
+        if let Some(share) = gate.arrive(self.ticket.arrived, &self.ticket)? {
+            return Poll::Ready(Ok(Permit { semaphore, share }));
+        }
+        let (key, outranked) = gate.wait(self.ticket, cx.waker().clone());
+        self.key = Some(key);
+        // Time alone can have raised the limit.
+        semaphore.hand_out(gate);
+        if let Some(waker) = outranked {
+            waker.wake();
+        }
+        Poll::Pending
+    }
+
+    /// The caller goes away.
+    #[cold]
+    fn withdraw(&mut self, key: Key) {
+        let mut gate = self.semaphore.lock();
+        match gate.remove(key) {
+            Some(verdict) => {
+                drop(gate);
+                drop(self.permit(verdict));
+            }
+            // Whoever stood behind a call that takes many permits may have room now.
+            None if gate.may_have_next() => self.semaphore.hand_out(gate),
+            None => {}
+        }
+    }
+
+    #[inline]
+    fn permit(&mut self, verdict: Verdict) -> Result<Permit<'a>, Reason> {
+        self.key = None;
+        let Ticket { weight, class, .. } = self.ticket;
+        match verdict {
+            Verdict::Granted { in_flight } => {
+                Ok(Permit { semaphore: self.semaphore, share: Share { weight, class, in_flight } })
+            }
+            Verdict::Refused(why) => Err(why),
+        }
+    }
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Result<Permit<'a>, Reason>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(key) = self.key else { return self.arrive(cx) };
+        let mut gate = self.semaphore.lock();
+        if let Some(verdict) = gate.take_told(key) {
+            drop(gate);
+            return Poll::Ready(self.permit(verdict));
+        }
+        if let Some(waker) = gate.waiting_with(key) {
+            waker.clone_from(cx.waker());
+        }
+        Poll::Pending
     }
 }
 
 impl Drop for Acquire<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(key) = self.key else { return };
-        let mut state = self.semaphore.lock();
-        let granted = state.waiting.is_granted(key);
-        state.waiting.remove(key);
-        drop(state);
-        if granted {
-            self.semaphore.release();
+        if let Some(key) = self.key {
+            self.withdraw(key);
         }
     }
 }
 
-/// A permit; goes back when dropped.
+/// A permit (or as many as the call weighs); goes back when dropped.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once limits nothing"]
 pub struct Permit<'a> {
     semaphore: &'a Semaphore,
+    share: Share,
+}
+
+impl Permit<'_> {
+    /// Whether its limit is plain: then nobody learns from how the call ended.
+    pub fn is_plain(&self) -> bool {
+        self.semaphore.plain
+    }
+
+    /// Gives the permit back at `now` and tells the limiter that the call took `took`, and whether it was dropped; `None`
+    /// if there is nothing to learn from it. The limit may move.
+    pub fn give_back(self, now: Instant, took: Option<Duration>, dropped: bool) -> Option<Change> {
+        let (semaphore, share) = (self.semaphore, self.share);
+        // Nothing is owned: only the giving back must not happen twice.
+        std::mem::forget(self);
+        semaphore.give_back(share, Some(now), took.map(|took| Ended { took, dropped }))
+    }
 }
 
 impl Drop for Permit<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.semaphore.release();
+        if self.semaphore.plain {
+            self.semaphore.give_back_plain(self.share.weight);
+        } else {
+            self.semaphore.give_back(self.share, None, None);
+        }
     }
 }
 
@@ -154,7 +289,7 @@ mod tests {
         // Free permits and waiters never exist together, so `free > 0` alone admits in order.
         let s = Semaphore::new(1, None);
         let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Some(first)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
+        let Poll::Ready(Ok(first)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
         let mut second = Box::pin(s.acquire());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         drop(first);
@@ -168,7 +303,7 @@ mod tests {
         let count = Arc::new(Count(AtomicU32::new(0)));
         let waker = Waker::from(count.clone());
         let mut cx = Context::from_waker(&waker);
-        let Poll::Ready(Some(first)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
+        let Poll::Ready(Ok(first)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
         let mut second = Box::pin(s.acquire());
         let mut third = Box::pin(s.acquire());
         assert!(second.as_mut().poll(&mut cx).is_pending());
@@ -184,10 +319,10 @@ mod tests {
     fn a_full_line_answers_at_once() {
         let s = Semaphore::new(1, Some(1));
         let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Some(_permit)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
+        let Poll::Ready(Ok(_permit)) = pin!(s.acquire()).poll(&mut cx) else { panic!("free") };
         let mut second = Box::pin(s.acquire());
         assert!(second.as_mut().poll(&mut cx).is_pending());
-        assert!(matches!(pin!(s.acquire()).poll(&mut cx), Poll::Ready(None)));
+        assert!(matches!(pin!(s.acquire()).poll(&mut cx), Poll::Ready(Err(Reason::QueueFull))));
     }
 
     proptest! {

@@ -3,13 +3,13 @@
 use crate::script::{check, ms};
 use expect_test::expect;
 use inflight_strategies::{
-    limit::{Config, LimitLayer, Queue},
+    limit::{Config, LimitLayer, Permits, Queue},
     service::Layer as _,
 };
 
 #[test]
 fn the_longest_waiter_gets_the_permit() {
-    let config = Config { permits: 2, queue: Queue::Unbounded, max_wait: None };
+    let config = Config::fixed(2, Queue::Unbounded);
     check(
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@0/4 c@1/5 d@2/5",
@@ -59,7 +59,7 @@ fn a_full_line_rejects_and_a_limit_without_a_line_says_so() {
             "#]],
         ),
     ] {
-        let config = Config { permits: 1, queue: Queue::Bounded(queue), max_wait: None };
+        let config = Config::fixed(1, Queue::Bounded(queue));
         check(
             move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
             "a@0/10 b@1/10 c@2/10",
@@ -70,7 +70,7 @@ fn a_full_line_rejects_and_a_limit_without_a_line_says_so() {
 
 #[test]
 fn a_wait_has_an_end() {
-    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: Some(ms(3)) };
+    let config = Config { max_wait: Some(ms(3)), ..Config::fixed(1, Queue::Bounded(10)) };
     check(
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@1/10 c@8/10",
@@ -89,7 +89,7 @@ fn a_wait_has_an_end() {
 
 #[test]
 fn a_waiter_who_leaves_is_passed_over() {
-    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    let config = Config::fixed(1, Queue::Bounded(10));
     check(
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/10 b@1/10~3 c@2/10",
@@ -108,7 +108,7 @@ fn a_waiter_who_leaves_is_passed_over() {
 
 #[test]
 fn a_permit_comes_back_from_a_failure_and_from_a_caller_who_leaves() {
-    let config = Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    let config = Config::fixed(1, Queue::Bounded(10));
     check(
         move |world, worker, timeline| LimitLayer::new(config, world, timeline).layer(worker),
         "a@0/5! b@1/10~7 c@2/1",
@@ -127,10 +127,10 @@ fn a_permit_comes_back_from_a_failure_and_from_a_caller_who_leaves() {
 
 #[test]
 fn nonsense_is_refused() {
-    let good = Config { permits: 1, queue: Queue::Unbounded, max_wait: None };
-    assert!(good.validate().is_ok());
-    assert!(Config { permits: 0, ..good }.validate().is_err());
-    assert!(Config { permits: 1_000_001, ..good }.validate().is_err());
-    assert!(Config { max_wait: Some(ms(0)), ..good }.validate().is_err());
-    assert!(Config { max_wait: Some(ms(3_600_001)), ..good }.validate().is_err());
+    let good = || Config::fixed(1, Queue::Unbounded);
+    assert!(good().validate().is_ok());
+    assert!(Config { permits: Permits::Fixed(0), ..good() }.validate().is_err());
+    assert!(Config { permits: Permits::Fixed(1_000_001), ..good() }.validate().is_err());
+    assert!(Config { max_wait: Some(ms(0)), ..good() }.validate().is_err());
+    assert!(Config { max_wait: Some(ms(3_600_001)), ..good() }.validate().is_err());
 }

@@ -1,14 +1,15 @@
 //! Runs a script of calls against a stack in virtual time and writes down what happened.
 //!
-//! A script is a list of `name@arrival/work`, in milliseconds, with `!` for work that fails and `~ms` for a caller who goes
-//! away: `"a@0/10 b@0/10! c@1/10~3"`.
+//! A script is a list of `name@arrival/work`, in milliseconds, with `!` for work that fails, `~ms` for a caller who goes
+//! away, `^n` for a priority from 0 (lowest) to 4, `*n` for a weight, `#n` for a class, `<ms` for a deadline:
+//! `"a@0/10 b@0/10! c@1/10~3 d@1/10^4*2#1<30"`.
 
 use expect_test::Expect;
 use inflight_lab::sim;
 use inflight_strategies::{
     event::{Event, Observer, Watch},
     rt::{Clock as _, Executor as _, First, Instant, race},
-    service::{Failure, Service},
+    service::{Deadline, Failure, Priority, Service, Standing},
 };
 use std::{
     fmt::Write as _,
@@ -23,6 +24,30 @@ pub(crate) struct Call {
     work: u64,
     fails: bool,
     patience: Option<u64>,
+    priority: Priority,
+    weight: u32,
+    class: u8,
+    deadline: Option<Instant>,
+}
+
+impl Deadline for Call {
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+impl Standing for Call {
+    fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    fn class(&self) -> u8 {
+        self.class
+    }
+
+    fn weight(&self) -> u32 {
+        self.weight
+    }
 }
 
 /// Writes down events, in their order.
@@ -77,16 +102,30 @@ pub(crate) fn ms(ms: u64) -> std::time::Duration {
     std::time::Duration::from_millis(ms)
 }
 
+/// The number after `mark`, if the mark is there.
+fn marked(text: &str, mark: char) -> Option<u64> {
+    let digits = &text[text.find(mark)? + mark.len_utf8()..];
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    Some(digits[..end].parse().expect("a number after its mark"))
+}
+
 fn parse(word: &str) -> Call {
+    const PRIORITIES: [Priority; 5] =
+        [Priority::VeryLow, Priority::Low, Priority::Medium, Priority::High, Priority::VeryHigh];
     let (name, rest) = word.split_once('@').expect("name@arrival/work");
-    let (arrives, rest) = rest.split_once('/').expect("name@arrival/work");
-    let (rest, patience) = match rest.split_once('~') {
-        Some((rest, patience)) => (rest, Some(patience.parse().expect("milliseconds"))),
-        None => (rest, None),
-    };
-    let arrives = Instant::ZERO + ms(arrives.parse().expect("milliseconds"));
-    let work = rest.trim_end_matches('!').parse().expect("milliseconds");
-    Call { name: name.into(), arrives, work, fails: rest.ends_with('!'), patience }
+    let rest = format!("@{rest}");
+    let priority = marked(&rest, '^').map_or(Priority::Medium, |n| PRIORITIES[n as usize]);
+    Call {
+        name: name.into(),
+        arrives: Instant::ZERO + ms(marked(&rest, '@').expect("an arrival")),
+        work: marked(&rest, '/').expect("its work"),
+        fails: rest.contains('!'),
+        patience: marked(&rest, '~'),
+        priority,
+        weight: marked(&rest, '*').unwrap_or(1) as u32,
+        class: marked(&rest, '#').unwrap_or(0) as u8,
+        deadline: marked(&rest, '<').map(|n| Instant::ZERO + ms(n)),
+    }
 }
 
 /// Runs `script` against the stack that `build` makes and compares the timeline.

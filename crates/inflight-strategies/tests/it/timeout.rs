@@ -58,7 +58,7 @@ fn cancelled_work_stops_and_detached_work_does_not() {
 
 #[test]
 fn detached_work_keeps_its_permit() {
-    let one = limit::Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    let one = || limit::Config::fixed(1, Queue::Bounded(10));
     for (late, expected) in [
         (
             Late::Cancel,
@@ -84,7 +84,7 @@ fn detached_work_keeps_its_permit() {
         let config = Config { after: ms(10), late };
         check(
             move |world, worker, timeline| {
-                let limited = std::sync::Arc::new(LimitLayer::new(one, world.clone(), ()).layer(worker));
+                let limited = std::sync::Arc::new(LimitLayer::new(one(), world.clone(), ()).layer(worker));
                 TimeoutLayer::new(config, world, timeline).layer(limited)
             },
             "a@0/30 b@12/5",

@@ -104,7 +104,9 @@ mod tests {
         let (text, idle) = overridden(DEFAULT_CONFIG, &set).expect("good variables");
         assert!(idle.is_empty());
         assert_eq!(text.lines().count(), DEFAULT_CONFIG.lines().count());
-        assert!(matches!(layers(&text, "async-limited")[..], [LayerSpec::Limit(c)] if c.permits == 7));
+        assert!(
+            matches!(&layers(&text, "async-limited")[..], [LayerSpec::Limit(c)] if c.permits == 7.into())
+        );
         for name in ["async-timeout", "async-timeout-detached"] {
             let late = Duration::from_millis(1500);
             assert!(matches!(layers(&text, name)[..], [LayerSpec::Timeout(c)] if c.after == late));

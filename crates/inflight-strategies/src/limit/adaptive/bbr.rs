@@ -1,0 +1,288 @@
+//! BBR-like: no more in flight than the best throughput times the shortest round trip.
+//!
+//! **What it does.** Over a window of buckets it keeps the most calls that ended in a bucket and the least of the buckets' mean
+//! round trips. Their product is how many calls in flight the dependency needs to be fully used; while the system counts
+//! as loaded, and for one second after it last had to drop, no more than that are let in.
+//!
+//! **Which failure it answers.** Overload of a processor that is measured: full use without a queue.
+//!
+//! **When it harms.** The product is right only if buckets hold many calls: with two or three in each, the most of a hundred
+//! noisy buckets is far above the mean, and under overload the round trip grows with the queue: the limit runs away.
+//! The condition of load is there for a reason; without it the limiter rejects from idle systems.
+//!
+//! **Knobs.** `window` (duration, 10 s), `buckets` (100), both aegis'. `trigger` (calls in flight from which the system counts
+//! as loaded, default 0: always; ours). aegis asks for the processor's load instead, 80 %; a program that can measure it
+//! tells [`Bbr::on_load`].
+//!
+//! **Where it comes from.** Cardwell et al. 2016, BBR; go-kratos/aegis, `ratelimit/bbr`; Sentinel's system protection.
+//!
+//! **Slow services.** At 20/s a bucket of 100 ms holds two calls. Take a window of 60 s in 12 buckets.
+
+use super::{Limiter, Sample};
+use crate::{
+    event::Cause,
+    limit::MAX_PERMITS,
+    rt::{Instant, Rng},
+};
+use std::time::Duration;
+
+/// How long after a first drop the limit still counts although the load has gone: aegis' constant.
+const COOLING: Duration = Duration::from_secs(1);
+/// The most buckets that can be asked for.
+pub const MAX_BUCKETS: u32 = 10_000;
+
+/// The window, and when the limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long is remembered.
+    pub window: Duration,
+    /// In how many parts.
+    pub buckets: u32,
+    /// Calls in flight from which the system counts as loaded.
+    pub trigger: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { window: Duration::from_secs(10), buckets: 100, trigger: 0 }
+    }
+}
+
+impl Config {
+    pub(super) fn validate(&self) -> Result<(), &'static str> {
+        let bucket = self.window.checked_div(self.buckets).unwrap_or_default();
+        if !(2..=MAX_BUCKETS).contains(&self.buckets) || bucket.is_zero() || bucket > Duration::from_secs(60)
+        {
+            return Err("`bbr` needs 2 to 10000 `buckets` and a `window` of at most a minute per bucket");
+        }
+        Ok(())
+    }
+
+    pub(super) fn scaled(self, factor: f64) -> Config {
+        Config { window: self.window.mul_f64(factor), ..self }
+    }
+}
+
+/// Sums and counts per bucket of time, in a ring.
+#[derive(Clone, Debug)]
+struct Rolling {
+    buckets: Vec<(f64, u32)>,
+    length: Duration,
+    /// The bucket in which something was added last, and when that began.
+    offset: usize,
+    began: Instant,
+}
+
+impl Rolling {
+    fn new(buckets: u32, length: Duration, now: Instant) -> Rolling {
+        Rolling { buckets: vec![(0.0, 0); buckets as usize], length, offset: 0, began: now }
+    }
+
+    /// Buckets that have passed since something was added.
+    fn passed(&self, now: Instant) -> usize {
+        usize::try_from((now - self.began).as_nanos() / self.length.as_nanos().max(1)).unwrap_or(usize::MAX)
+    }
+
+    fn add(&mut self, now: Instant, value: f64) {
+        let (passed, size) = (self.passed(now), self.buckets.len());
+        for i in 1..=passed.min(size) {
+            self.buckets[(self.offset + i) % size] = (0.0, 0);
+        }
+        self.offset = (self.offset + passed % size) % size;
+        self.began = self.began + self.length.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX));
+        let bucket = &mut self.buckets[self.offset];
+        *bucket = (bucket.0 + value, bucket.1 + 1);
+    }
+
+    /// The buckets that still count, the oldest first, without the present one; `None` if all is too old.
+    fn past(&self, now: Instant) -> Option<impl Iterator<Item = (f64, u32)> + '_> {
+        let (passed, size) = (self.passed(now), self.buckets.len());
+        let count = size.checked_sub(passed).filter(|count| *count > 0)?;
+        let first = self.offset + passed + 1;
+        Some((0..count.min(size - 1)).map(move |i| self.buckets[(first + i) % size]))
+    }
+}
+
+/// The limiter.
+#[derive(Clone, Debug)]
+pub struct Bbr {
+    config: Config,
+    bucket: Duration,
+    passes: Rolling,
+    rtts: Rolling,
+    /// (when it was computed, most passes, shortest round trip in ms): good for one bucket.
+    computed: Option<(Instant, i64, i64)>,
+    loaded: Option<bool>,
+    dropping_since: Option<Instant>,
+    limit: u32,
+}
+
+impl Bbr {
+    /// One that has seen nothing.
+    pub fn new(config: Config) -> Bbr {
+        let bucket = config.window / config.buckets;
+        let rolling = Rolling::new(config.buckets, bucket, Instant::ZERO);
+        Bbr {
+            config,
+            bucket,
+            passes: rolling.clone(),
+            rtts: rolling,
+            computed: None,
+            loaded: None,
+            dropping_since: None,
+            limit: MAX_PERMITS,
+        }
+    }
+
+    /// The system is loaded, or not, by a measure of its own (aegis: 80 % of the processor). Overrules `trigger`.
+    pub fn on_load(&mut self, loaded: bool) {
+        self.loaded = Some(loaded);
+    }
+
+    /// Calls in flight that use the dependency fully.
+    pub fn max_in_flight(&mut self, now: Instant) -> i64 {
+        let (passes, rtt) = self.best(now);
+        let per_second = i64::try_from(Duration::from_secs(1).as_nanos() / self.bucket.as_nanos().max(1));
+        let product = passes.saturating_mul(rtt).saturating_mul(per_second.unwrap_or(i64::MAX));
+        // Whole first, then half a call more, cut: as the reference rounds.
+        ((product as f64 / 1000.0).floor() + 0.5) as i64
+    }
+
+    /// The most calls that ended in a bucket, and the least mean round trip of one, in ms.
+    fn best(&mut self, now: Instant) -> (i64, i64) {
+        if let Some((at, passes, rtt)) = self.computed
+            && now - at < self.bucket
+        {
+            return (passes, rtt);
+        }
+        let passes = self.passes.past(now).map_or(0.0, |past| past.map(|(sum, _)| sum).fold(1.0, f64::max));
+        let means = |past: &mut dyn Iterator<Item = (f64, u32)>| {
+            past.filter(|(_, n)| *n > 0).map(|(sum, n)| sum / f64::from(n)).fold(f64::MAX, f64::min)
+        };
+        let rtt = self.rtts.past(now).map_or(0.0, |mut past| means(&mut past)).ceil();
+        // Nothing measured is the largest number there is, which the reference wraps to a negative one: 1 ms.
+        let rtt = if rtt >= 9e18 { 1 } else { (rtt as i64).max(1) };
+        self.computed = Some((now, passes as i64, rtt));
+        (passes as i64, rtt)
+    }
+
+    /// Whether a call that comes at `now` and finds `in_flight` others would be dropped.
+    pub fn drops(&mut self, now: Instant, in_flight: u32) -> bool {
+        let loaded = self.loaded.unwrap_or(in_flight >= self.config.trigger);
+        if !loaded {
+            match self.dropping_since {
+                None => return false,
+                Some(since) if now - since > COOLING => {
+                    self.dropping_since = None;
+                    return false;
+                }
+                Some(_) => {}
+            }
+        }
+        let drops = in_flight > 1 && i64::from(in_flight) > self.max_in_flight(now);
+        if drops && loaded {
+            self.dropping_since.get_or_insert(now);
+        }
+        drops
+    }
+}
+
+impl Limiter for Bbr {
+    fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    fn on_sample(&mut self, sample: &Sample, _: &mut dyn Rng) -> Cause {
+        let ms = sample.rtt.as_nanos().div_ceil(1_000_000);
+        if ms > 0 {
+            self.rtts.add(sample.now, ms as f64);
+        }
+        self.passes.add(sample.now, 1.0);
+        Cause::Latency
+    }
+
+    fn on_arrival(&mut self, now: Instant, in_flight: u32, _: &mut dyn Rng) {
+        // A call that finds no more than the limit may go in, so one more than the limit may be there.
+        let open = !self.drops(now, in_flight);
+        let counts = self.dropping_since.is_some() || self.loaded.unwrap_or(in_flight >= self.config.trigger);
+        self.limit = match (open, counts) {
+            (true, false) => MAX_PERMITS,
+            _ => u32::try_from(self.max_in_flight(now).clamp(1, i64::from(MAX_PERMITS) - 1)).unwrap_or(1) + 1,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::testing::*, *};
+
+    /// The reference's test options: 1 s in 10 buckets.
+    fn bbr() -> Bbr {
+        Bbr::new(Config { window: ms(1000), buckets: 10, trigger: 0 })
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + ms(millis)
+    }
+
+    /// Ten buckets: `passes(i)` calls in each, and round trips of 10i + 1 … 10i + 10 ms.
+    fn filled(passes: fn(u64) -> u64) -> Bbr {
+        let mut bbr = bbr();
+        for i in 0..10 {
+            let now = at(i * 100);
+            bbr.passes.add(now, passes(i) as f64);
+            (i * 10 + 1..=i * 10 + 10).for_each(|rtt| bbr.rtts.add(now, rtt as f64));
+        }
+        bbr
+    }
+
+    #[test]
+    fn aegis_bbr_max_pass() {
+        let mut bbr = filled(|i| (i + 1) * 100);
+        assert_eq!(bbr.best(at(1000)).0, 1000);
+        assert_eq!(super::Bbr::new(Config::default()).best(at(0)).0, 1, "before anything passed");
+    }
+
+    #[test]
+    fn aegis_bbr_max_pass_with_cache() {
+        let mut bbr = bbr();
+        bbr.passes.add(at(0), 50.0);
+        assert_eq!(bbr.best(at(50)).0, 1);
+        bbr.passes.add(at(50), 50.0);
+        assert_eq!(bbr.best(at(100)).0, 1, "still good for this bucket");
+        bbr.passes.add(at(100), 1.0);
+        assert_eq!(bbr.best(at(200)).0, 100);
+    }
+
+    #[test]
+    fn aegis_bbr_min_rt() {
+        assert_eq!(filled(|_| 1).best(at(900)).1, 6);
+        assert_eq!(bbr().best(at(0)).1, 1, "before anything ended");
+    }
+
+    #[test]
+    fn aegis_bbr_max_qps() {
+        assert_eq!(filled(|i| (i + 2) * 100).max_in_flight(at(900)), 60);
+    }
+
+    #[test]
+    fn aegis_bbr_should_drop() {
+        let mut bbr = filled(|i| (i + 1) * 100);
+        bbr.on_load(true);
+        assert!(!bbr.drops(at(900), 50));
+        assert!(bbr.drops(at(900), 80));
+        bbr.on_load(false);
+        assert!(bbr.drops(at(900), 80), "just loaded");
+        assert!(!bbr.drops(at(2900), 80));
+    }
+
+    #[test]
+    fn the_limit_admits_whom_the_reference_admits() {
+        let mut bbr = filled(|i| (i + 1) * 100);
+        for in_flight in [0, 1, 2, 53, 54, 55, 80] {
+            bbr.on_arrival(at(900), in_flight, &mut Shows(0));
+            let drops = bbr.clone().drops(at(900), in_flight);
+            assert_eq!(in_flight >= bbr.limit(), drops, "{in_flight} against {}", bbr.limit());
+        }
+    }
+}
