@@ -73,8 +73,7 @@ pub fn endpoint_opinions(
     (a, b): (&Profile, &Profile),
     endpoint: &EndpointSpec,
 ) -> Result<Vec<Opinion>> {
-    let (Arrivals::Poisson(rate) | Arrivals::Constant(rate)) = arrivals;
-    let rate = rate.as_per_second();
+    let rate = steady_rate(arrivals).ok_or(NotApplicable::NotPoisson)?;
     let limit = match endpoint.whole.as_slice() {
         [] => None,
         [LayerSpec::Timeout(timeout)] => Some(timeout.after.as_secs_f64()),
@@ -111,6 +110,14 @@ pub fn endpoint_opinions(
         exact(Quantity::LatencyQuantile(p), &PARALLEL_CALLS, answer)
     }));
     Ok(all)
+}
+
+/// The rate of arrivals that have one all the time.
+fn steady_rate(arrivals: &Arrivals) -> Option<f64> {
+    if let Arrivals::Poisson(rate) = arrivals {
+        return Some(rate.as_per_second());
+    }
+    if let Arrivals::Constant(rate) = arrivals { Some(rate.as_per_second()) } else { None }
 }
 
 const NO_ANSWER: NotApplicable = NotApplicable::NoFormula("no answer is ever in time");
