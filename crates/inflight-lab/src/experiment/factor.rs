@@ -85,7 +85,7 @@ impl Factor {
         }
         let (key, levels) = text.split_once('=').ok_or_else(|| wrong(NOTATION))?;
         let (key, levels) = (key.trim(), levels.trim());
-        let is_range = levels.contains("..") && !levels.contains(['"', '{', '[']);
+        let is_range = levels.contains("..") && levels.starts_with(|c: char| c.is_ascii_digit());
         let levels = if is_range { range(levels).map_err(wrong)? } else { split(levels) };
         if key.split('.').any(str::is_empty) || levels.iter().any(String::is_empty) {
             return Err(wrong(NOTATION));
@@ -230,6 +230,7 @@ mod tests {
         assert_eq!(levels("slope=0.1..0.4/0.1"), ["0.1", "0.2", "0.3", "0.4"]);
         assert_eq!(levels("queue=1..1000*10"), ["1", "10", "100", "1000"]);
         assert_eq!(levels("b.latency={ uniform = [\"1ms\", \"2ms\"] }, { constant = \"1ms\" }").len(), 2);
+        assert_eq!(levels("file=../x.csv"), ["../x.csv"]);
         assert_eq!(levels("file=\"../x,y.csv\""), ["\"../x,y.csv\""]);
     }
 
@@ -250,7 +251,7 @@ mod tests {
             "n=1ms..9/1",
             "n=1..1000000/1",
             "n=1\nb=2",
-            "n=x..y/z",
+            "n=1..y/z",
         ] {
             assert!(Factor::parse(text).is_err(), "{text}");
         }

@@ -54,7 +54,7 @@ impl Scene {
     }
 
     fn limit(&self) -> Config {
-        Config { permits: self.servers, queue: Queue::Unbounded, max_wait: None }
+        Config::fixed(self.servers, Queue::Unbounded)
     }
 }
 

@@ -90,26 +90,26 @@ fn requests(law: &Latency, mean: f64) -> Vec<Request> {
 
 #[test]
 fn a_resolution_of_1_ms_is_tokios_paused_clock_for_20000_requests() {
-    let config = Config { permits: 20, queue: Queue::Unbounded, max_wait: None };
+    let config = Config::fixed(20, Queue::Unbounded);
     let ms = Duration::from_millis;
     for (law, mean) in [(Latency::Exponential(ms(100)), 0.1), (Latency::Uniform(ms(300), ms(1200)), 0.75)] {
         let requests = requests(&law, mean);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let paused = runtime.expect("a runtime without IO").block_on(async {
             let world = Paused { began: time::Instant::now() };
-            let station = LimitLayer::new(config, world.clone(), ()).layer(Rest(world.clone()));
+            let station = LimitLayer::new(config.clone(), world.clone(), ()).layer(Rest(world.clone()));
             drive(world, requests.clone(), station).await
         });
         let virtual_ms = Settings { resolution: ms(1), ..Settings::default() };
         let (ours, _) = sim::run_with(virtual_ms, |world| {
-            let station = LimitLayer::new(config, world.clone(), ()).layer(Rest(world.clone()));
+            let station = LimitLayer::new(config.clone(), world.clone(), ()).layer(Rest(world.clone()));
             drive(world, requests.clone(), station)
         })
         .expect("it ends");
         let different = ours.iter().zip(&paused).filter(|(a, b)| a != b).count();
         assert_eq!(different, 0, "{law:?}: of {} requests", requests.len());
         let (exact, _) = sim::run(|world| {
-            let station = LimitLayer::new(config, world.clone(), ()).layer(Rest(world.clone()));
+            let station = LimitLayer::new(config.clone(), world.clone(), ()).layer(Rest(world.clone()));
             drive(world, requests.clone(), station)
         })
         .expect("it ends");

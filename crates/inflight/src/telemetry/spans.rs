@@ -4,8 +4,11 @@
 
 use crate::live;
 use http::HeaderMap;
-use inflight_lab::call::{Finish, Place, Step};
-use inflight_strategies::{event::Event, rt::Instant, service::Outcome};
+use inflight_lab::{
+    call::{Finish, Place, Step},
+    trace::Stretch,
+};
+use inflight_strategies::{rt::Instant, service::Outcome};
 use opentelemetry::{
     Context, KeyValue,
     trace::{
@@ -14,7 +17,7 @@ use opentelemetry::{
     },
 };
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Writes spans.
 #[derive(Clone, Debug)]
@@ -43,7 +46,8 @@ impl Writer {
 
 impl Inner {
     fn write(&self, endpoint: usize, id: u64, steps: &[Step], parent: Option<SpanContext>) {
-        let Some(root) = steps.iter().find_map(|step| finished(step, Place::Endpoint)) else { return };
+        let mut ended = steps.iter().filter_map(Stretch::ended_by);
+        let Some(root) = ended.find(|part| part.place == Place::Endpoint) else { return };
         let context = parent.map_or(Context::new(), |p| Context::new().with_remote_span_context(p));
         let name = format!("GET /{}", self.endpoints.get(endpoint).map_or("", String::as_str));
         let mut span = self.start(name, SpanKind::Server, root.from, &context);
@@ -75,44 +79,18 @@ impl Inner {
     }
 }
 
-/// A stretch of a request's life.
-struct Part {
-    from: Instant,
-    to: Instant,
-    outcome: Outcome,
-}
-
-impl Part {
-    fn ended(at: Instant, took: Duration, outcome: Outcome) -> Part {
-        let from = Instant::from_nanos(at.as_nanos().saturating_sub(took.as_nanos() as u64));
-        Part { from, to: at, outcome }
-    }
-}
-
-fn finished(step: &Step, place: Place) -> Option<Part> {
-    match step.event {
-        Event::Finished { outcome, took } if step.place == place => Some(Part::ended(step.at, took, outcome)),
-        _ => None,
-    }
-}
-
-/// The span of a step inside a request, if it has one.
-fn child(step: &Step) -> Option<(String, Part)> {
-    match (step.place, step.event) {
-        (Place::Service(which), _) => {
-            finished(step, step.place).map(|part| (format!("service {}", which.name()), part))
-        }
-        (Place::Layer { name, around }, event) => {
-            let (waited, outcome) = match event {
-                Event::Admitted { waited } => (waited, Outcome::Completed),
-                Event::Withdrawn { waited } => (waited, Outcome::Cancelled),
-                _ => return None,
-            };
+/// The name and the stretch of a span inside a request, if `step` ends one.
+fn child(step: &Step) -> Option<(String, Stretch)> {
+    let part = Stretch::ended_by(step)?;
+    let name = match part.place {
+        Place::Endpoint => return None,
+        Place::Service(which) => format!("service {}", which.name()),
+        Place::Layer { name, around } => {
             let of = around.map_or("the whole".into(), |which| format!("service {}", which.name()));
-            Some((format!("wait for {of} ({name})"), Part::ended(step.at, waited, outcome)))
+            format!("wait for {of} ({name})")
         }
-        (Place::Endpoint, _) => None,
-    }
+    };
+    Some((name, part))
 }
 
 /// Reads a `traceparent` header (W3C Trace Context, version 00): `00-<trace>-<parent>-<flags>`.

@@ -34,6 +34,7 @@ fn of_the_program() {
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
               list         List the experiments that are built in and the runs that were saved
+              explain      Explain what the lab knows, such as the formulas of queueing theory
               healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
               completions  Print the completions for a shell
               man          Print the manual page (roff)

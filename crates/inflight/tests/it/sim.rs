@@ -127,6 +127,16 @@ fn a_trace_file_is_json_with_the_requests_asked_for() {
 }
 
 #[test]
+fn counters_say_what_every_virtual_world_did() {
+    let text = result(&["--counters", "--only", "both"]);
+    let line = text.lines().last().expect("a line");
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    // Three tasks for every request: its own, A and B; and the driver is one more.
+    let number = |cell: &str| cell.replace(',', "").parse::<u64>().unwrap_or_else(|_| panic!("{line}"));
+    assert_eq!((cells[0], number(cells[2])), ("/both", 3 * number(cells[1]) + 1), "{text}");
+}
+
+#[test]
 fn an_interrupted_sweep_shows_the_rows_that_are_complete() {
     let dir = Dir::new();
     dir.file("mine.toml", EXPERIMENT);
