@@ -243,9 +243,18 @@ impl<T> Gate<T> {
         self.line.take_told(key)
     }
 
-    /// The waiter leaves, told or not.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Verdict> {
-        self.line.remove(key)
+    /// The waiter leaves: what it was told, or what it would have been woken with.
+    pub(super) fn remove(&mut self, key: Key) -> Result<Verdict, T> {
+        self.line.remove(key).map_err(|waiter| waiter.waker)
+    }
+
+    /// From now on `capacity` permits. Those that are out beyond that are not called back.
+    pub(super) fn set_capacity(&mut self, capacity: u32) {
+        self.capacity = capacity;
+        if let Some(rules) = &mut self.rules {
+            rules.told = capacity;
+            rules.divide(capacity);
+        }
     }
 
     /// A call gives back what it held. `ended` is for those who learn from it; the limit may move.

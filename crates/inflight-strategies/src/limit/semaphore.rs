@@ -87,6 +87,14 @@ impl Semaphore {
         self.lock().capacity()
     }
 
+    /// From now on `limit` permits, at least 1: whoever has room now goes in, and nobody is called back. A limiter, if there
+    /// is one, overrules it with the next call that ends.
+    pub fn set_limit(&self, limit: u32) {
+        let mut gate = self.lock();
+        gate.set_capacity(limit.max(1));
+        self.hand_out(gate);
+    }
+
     /// Callers that wait.
     pub fn waiting(&self) -> u32 {
         self.lock().waiting()
@@ -97,7 +105,8 @@ impl Semaphore {
         if self.plain { Instant::NEVER } else { self.lock().leaves(ticket) }
     }
 
-    /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one.
+    /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one. Wakers
+    /// are woken and dropped without it.
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Gate<Waker>> {
         self.gate.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,15 +193,18 @@ impl<'a> Acquire<'a> {
     /// The caller goes away.
     #[cold]
     fn withdraw(&mut self, key: Key) {
-        let mut gate = self.semaphore.lock();
+        let semaphore = self.semaphore;
+        let mut gate = semaphore.lock();
         match gate.remove(key) {
-            Some(verdict) => {
+            Ok(verdict) => {
                 drop(gate);
                 drop(self.permit(verdict));
             }
-            // Whoever stood behind a call that takes many permits may have room now.
-            None if gate.may_have_next() => self.semaphore.hand_out(gate),
-            None => {}
+            Err(waker) => {
+                // Whoever stood behind a call that takes many permits may have room now.
+                semaphore.hand_out(gate);
+                drop(waker);
+            }
         }
     }
 
@@ -220,9 +232,10 @@ impl<'a> Future for Acquire<'a> {
             drop(gate);
             return Poll::Ready(self.permit(verdict));
         }
-        if let Some(waker) = gate.waiting_with(key) {
-            waker.clone_from(cx.waker());
-        }
+        let waker = gate.waiting_with(key).filter(|waker| !waker.will_wake(cx.waker()));
+        let old = waker.map(|waker| std::mem::replace(waker, cx.waker().clone()));
+        drop(gate);
+        drop(old);
         Poll::Pending
     }
 }
@@ -323,6 +336,49 @@ mod tests {
         let mut second = Box::pin(s.acquire());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         assert!(matches!(pin!(s.acquire()).poll(&mut cx), Poll::Ready(Err(Reason::QueueFull))));
+    }
+
+    /// `n` waits that have been polled once.
+    fn waits(s: &Semaphore, n: usize) -> Vec<Pin<Box<Acquire<'_>>>> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waits: Vec<_> = (0..n).map(|_| Box::pin(s.acquire())).collect();
+        waits.iter_mut().for_each(|wait| assert!(wait.as_mut().poll(&mut cx).is_pending()));
+        waits
+    }
+
+    #[test]
+    fn netflix_blocking_limiter_whose_limit_falls() {
+        // limiter/BlockingLimiterTest.test: ten are in, the limit becomes one, all leave, and one goes in.
+        let s = Semaphore::new(10, None);
+        let permits: Vec<_> = (0..10).map_while(|_| s.try_acquire()).collect();
+        s.set_limit(1);
+        let waits = waits(&s, 2);
+        for (left, permit) in permits.into_iter().enumerate() {
+            drop(permit);
+            assert_eq!(s.in_flight(), (9 - left as u32).max(1), "the ninth who leaves lets nobody in");
+        }
+        drop(waits);
+        assert_eq!(s.in_flight(), 0);
+    }
+
+    #[test]
+    fn netflix_lifo_blocking_limiter_adapts_when_the_limit_increases() {
+        let s = Semaphore::new(4, None);
+        let _permits: Vec<_> = (0..4).map_while(|_| s.try_acquire()).collect();
+        let waits = waits(&s, 3);
+        s.set_limit(6);
+        assert_eq!((s.in_flight(), s.waiting()), (6, 1));
+        drop(waits);
+        assert_eq!((s.in_flight(), s.waiting()), (4, 0));
+    }
+
+    #[test]
+    fn netflix_lifo_blocking_limiter_adapts_when_the_limit_decreases() {
+        let s = Semaphore::new(4, None);
+        let mut permits: Vec<_> = (0..4).map_while(|_| s.try_acquire()).collect();
+        s.set_limit(3);
+        permits.pop();
+        assert!(s.try_acquire().is_none() && s.in_flight() == 3);
     }
 
     proptest! {

@@ -146,17 +146,16 @@ impl<T> WaitList<T> {
         Some(verdict)
     }
 
-    /// Takes the waiter out, told or not; returns what it was told.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Verdict> {
-        let told = self.take_told(key);
-        if told.is_none() {
-            self.unlink(key);
-            let place = &mut self.places[key as usize];
-            place.value = None;
-            place.next = self.free;
-            self.free = key;
+    /// Takes the waiter out, told or not; returns what it was told, or what it waited with.
+    pub(super) fn remove(&mut self, key: Key) -> Result<Verdict, T> {
+        if let Some(verdict) = self.take_told(key) {
+            return Ok(verdict);
         }
-        told
+        self.unlink(key);
+        let place = &mut self.places[key as usize];
+        place.next = self.free;
+        self.free = key;
+        Err(place.value.take().expect("who was told nothing waits"))
     }
 
     /// Makes `next` the one after `prev` (or the head of `lane`).
@@ -216,11 +215,11 @@ mod tests {
                     _ if !model[usize::from(lane)].is_empty() => {
                         let queue = &mut model[usize::from(lane)];
                         let key = queue.remove(usize::from(pick) % queue.len()).expect("in range");
-                        prop_assert_eq!(list.remove(key), None);
+                        prop_assert!(list.remove(key).is_err());
                     }
                     _ => {
                         for key in told.drain(..) {
-                            prop_assert_eq!(list.remove(key), Some(GRANTED));
+                            prop_assert_eq!(list.remove(key), Ok(GRANTED));
                         }
                     }
                 }

@@ -260,3 +260,115 @@ fn a_limit_that_grows_lets_more_in_and_says_why() {
         "#]],
     );
 }
+
+/// `limiter/LifoBlockingLimiterTest`: four permits, a backlog of ten, a wait of at most a second.
+fn netflix_lifo() -> Config {
+    let queue = queue::Config { order: Order::Lifo, bound: Bound::Bounded(10), ..queue() };
+    Config { queue, max_wait: Some(ms(1000)), ..Config::fixed(4, queue.bound) }
+}
+
+#[test]
+fn netflix_lifo_blocks_when_full_and_times_out_or_is_let_in() {
+    check_limit(
+        netflix_lifo(),
+        "a@0/9000 b@0/9000 c@0/9000 d@0/1250 e@0/1 f@1000/1",
+        expect![[r#"
+        0ms  a Admitted { waited: 0ns }
+        0ms  b Admitted { waited: 0ns }
+        0ms  c Admitted { waited: 0ns }
+        0ms  d Admitted { waited: 0ns }
+        1000ms  e Rejected(WaitedTooLong)
+        1000ms  e ← rejected by limit: waited too long
+        1250ms  d worked
+        1250ms  d ← ok
+        1250ms  f Admitted { waited: 250ms }
+        1251ms  f worked
+        1251ms  f ← ok
+        9000ms  a worked
+        9000ms  a ← ok
+        9000ms  b worked
+        9000ms  b ← ok
+        9000ms  c worked
+        9000ms  c ← ok
+    "#]],
+    );
+}
+
+#[test]
+fn netflix_lifo_rejects_when_the_backlog_is_reached() {
+    let full: String = (0..14).map(|i| format!("x{i}@0/5000~250 ")).collect();
+    check_limit(
+        netflix_lifo(),
+        &format!("{full} late@100/1"),
+        expect![[r#"
+        0ms  x0 Admitted { waited: 0ns }
+        0ms  x1 Admitted { waited: 0ns }
+        0ms  x2 Admitted { waited: 0ns }
+        0ms  x3 Admitted { waited: 0ns }
+        100ms  late Rejected(QueueFull)
+        100ms  late ← rejected by limit: queue full
+        250ms  x0 went away
+        250ms  x1 went away
+        250ms  x2 went away
+        250ms  x3 went away
+        250ms  x4 Withdrawn { waited: 250ms }
+        250ms  x4 went away
+        250ms  x5 Withdrawn { waited: 250ms }
+        250ms  x5 went away
+        250ms  x6 Withdrawn { waited: 250ms }
+        250ms  x6 went away
+        250ms  x7 Withdrawn { waited: 250ms }
+        250ms  x7 went away
+        250ms  x8 Withdrawn { waited: 250ms }
+        250ms  x8 went away
+        250ms  x9 Withdrawn { waited: 250ms }
+        250ms  x9 went away
+        250ms  x10 Admitted { waited: 250ms }
+        250ms  x10 went away
+        250ms  x11 Admitted { waited: 250ms }
+        250ms  x11 went away
+        250ms  x12 Admitted { waited: 250ms }
+        250ms  x12 went away
+        250ms  x13 Admitted { waited: 250ms }
+        250ms  x13 went away
+    "#]],
+    );
+}
+
+#[test]
+fn netflix_lifo_serves_in_reverse_order() {
+    let first = "a@0/350 b@0/450 c@0/550 d@0/650";
+    check_limit(
+        netflix_lifo(),
+        &format!("{first} v0@50/0 v1@100/0 v2@150/0 v3@200/0 v4@250/0"),
+        expect![[r#"
+            0ms  a Admitted { waited: 0ns }
+            0ms  b Admitted { waited: 0ns }
+            0ms  c Admitted { waited: 0ns }
+            0ms  d Admitted { waited: 0ns }
+            350ms  a worked
+            350ms  a ← ok
+            350ms  v4 Admitted { waited: 100ms }
+            350ms  v4 worked
+            350ms  v4 ← ok
+            350ms  v3 Admitted { waited: 150ms }
+            350ms  v3 worked
+            350ms  v3 ← ok
+            350ms  v2 Admitted { waited: 200ms }
+            350ms  v2 worked
+            350ms  v2 ← ok
+            350ms  v1 Admitted { waited: 250ms }
+            350ms  v1 worked
+            350ms  v1 ← ok
+            350ms  v0 Admitted { waited: 300ms }
+            350ms  v0 worked
+            350ms  v0 ← ok
+            450ms  b worked
+            450ms  b ← ok
+            550ms  c worked
+            550ms  c ← ok
+            650ms  d worked
+            650ms  d ← ok
+        "#]],
+    );
+}
