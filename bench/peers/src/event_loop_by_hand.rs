@@ -8,7 +8,7 @@ use crate::{
 /// No station at all: what drawing the requests and writing them down costs everybody.
 pub fn nothing(count: u64) -> Books {
     let mut books = Books::new();
-    requests(count).zip(0..).for_each(|(request, id)| books.add(id, request.work));
+    requests(count).zip(0..).for_each(|(request, id)| books.add(id, request.arrival ^ request.work));
     books
 }
 

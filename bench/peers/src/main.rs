@@ -134,7 +134,7 @@ fn memory(quick: bool) {
 
 /// A figure that must reach its bar.
 fn bar(what: &str, value: f64, least: f64) {
-    println!("  {what}: {value:.2} (bar: at least {least}) {}", if value >= least { "OK" } else { "MISSED" });
+    println!("  {what}: {value:.3} (bar: at least {least}) {}", if value >= least { "OK" } else { "MISSED" });
 }
 
 /// A figure that must stay below its bar.
