@@ -303,6 +303,7 @@ impl<A: Alarms> Sleep<A> {
         Sleep { alarms, deadline, key: None }
     }
 
+    #[inline]
     fn cancel(&mut self) {
         if let Some(key) = self.key.take() {
             self.alarms.cancel(self.deadline, key);
@@ -313,6 +314,7 @@ impl<A: Alarms> Sleep<A> {
 impl<A: Alarms + Unpin> Future for Sleep<A> {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.alarms.is_due(self.deadline) {
             self.cancel();
@@ -326,6 +328,7 @@ impl<A: Alarms + Unpin> Future for Sleep<A> {
 }
 
 impl<A: Alarms> Drop for Sleep<A> {
+    #[inline]
     fn drop(&mut self) {
         self.cancel();
     }

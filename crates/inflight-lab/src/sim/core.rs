@@ -192,7 +192,7 @@ impl Core {
 
     /// Who is woken by `waker`, in the form in which timers keep it.
     #[inline]
-    pub(super) fn recognise(&self, waker: &Waker) -> Option<Alarm> {
+    fn recognise(&self, waker: &Waker) -> Option<Alarm> {
         // Nobody else's waker points to a bell of ours.
         let slot = self.slots.get(self.polling.slot as usize)?;
         (waker.data() == Arc::as_ptr(&slot.bell).cast()).then_some(Alarm::Task(self.polling))
@@ -225,6 +225,12 @@ impl Core {
         let Some(slot) = self.slot(id) else { return false };
         slot.bell.set_wanted(false);
         slot.bell.is_over()
+    }
+
+    #[inline]
+    fn set(&mut self, deadline: Instant, alarm: Alarm) -> Key {
+        self.counts.timers += 1;
+        self.timers.set(deadline, alarm)
     }
 
     /// Whether a timer is still pending, which from now on wakes `waker`; `None` if that takes a waker of somebody else.
@@ -321,6 +327,25 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 #[inline]
 pub(super) fn with<R>(look: impl FnOnce(&mut Core) -> R) -> R {
     CORE.with_borrow_mut(look)
+}
+
+/// Sets a timer for `waker`; `None` if that is of somebody else's making.
+pub(super) fn set(deadline: Instant, waker: &Waker) -> Option<Key> {
+    with(|core| core.recognise(waker).map(|alarm| core.set(deadline, alarm)))
+}
+
+/// Sets a timer for whoever is behind `alarm`.
+pub(super) fn set_alarm(deadline: Instant, alarm: Alarm) -> Key {
+    with(|core| core.set(deadline, alarm))
+}
+
+/// Cancels a timer, unless it has fired.
+pub(super) fn cancel(key: Key) -> Option<Alarm> {
+    with(|core| {
+        let alarm = core.timers.cancel(key)?;
+        core.counts.cancelled += 1;
+        Some(alarm)
+    })
 }
 
 /// Does what has to be done outside, over and over, until `act` has a result. `act` also says which task is gone by that.

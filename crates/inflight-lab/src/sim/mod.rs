@@ -129,15 +129,7 @@ impl Alarms for World {
 
     #[inline]
     fn set(&self, deadline: Instant, waker: &Waker) -> Key {
-        let set = |core: &mut core::Core, alarm| {
-            core.counts.timers += 1;
-            core.timers.set(deadline, alarm)
-        };
-        let key = core::with(|core| core.recognise(waker).map(|alarm| set(core, alarm)));
-        key.unwrap_or_else(|| {
-            let alarm = Alarm::Other(waker.clone());
-            core::with(|core| set(core, alarm))
-        })
+        core::set(deadline, waker).unwrap_or_else(|| core::set_alarm(deadline, Alarm::Other(waker.clone())))
     }
 
     #[inline]
@@ -156,11 +148,8 @@ impl Alarms for World {
         if core::current() != self.0 || core::now() >= deadline {
             return;
         }
-        let _alarm = core::with(|core| {
-            let alarm = core.timers.cancel(key)?;
-            core.counts.cancelled += 1;
-            Some(alarm)
-        });
+        // The waker may be anybody's: it is dropped outside.
+        let _alarm = core::cancel(key);
     }
 }
 
