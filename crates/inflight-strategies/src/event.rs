@@ -39,6 +39,45 @@ pub enum Event {
         /// Whether the work goes on although nobody waits for it.
         detached: bool,
     },
+    /// The call is tried again.
+    Retried {
+        /// As attempt number so, from 0.
+        attempt: u32,
+        /// After this wait.
+        after: Duration,
+    },
+    /// The call is sent once more although an attempt is still under way.
+    Hedged {
+        /// As attempt number so, from 0.
+        attempt: u32,
+    },
+    /// Another attempt than the first answered first.
+    HedgeWon {
+        /// The attempt's number, from 0.
+        attempt: u32,
+    },
+    /// Another attempt would have been made, but nothing pays for it.
+    BudgetEmpty,
+    /// The circuit breaker changed its state.
+    BreakerMoved {
+        /// Before.
+        from: Circuit,
+        /// After.
+        to: Circuit,
+    },
+    /// The call shares the answer of an equal call that is under way.
+    Joined,
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// Calls pass and are judged.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// A few calls pass to see whether the service is well again.
+    HalfOpen,
 }
 
 /// Listens to a strategy.

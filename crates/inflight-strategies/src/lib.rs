@@ -21,10 +21,15 @@
 //! # let _: Option<Failure<()>> = None;
 //! ```
 
+pub mod attempt;
+pub mod breaker;
 pub mod event;
+pub mod hedge;
 pub mod limit;
 pub mod observe;
+pub mod retry;
 pub mod rt;
 pub mod service;
 pub mod timeout;
 pub mod units;
+pub mod window;

@@ -3,6 +3,7 @@
 //! The shape is hyper's (`call(&self, request)`, no readiness): admission happens inside `call`, where a strategy can see
 //! the request, and nothing is reserved for a caller who never comes. See the crate's `tower` adapter for tower's shape.
 
+use crate::rt::Instant;
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// Something that answers requests. Many calls may be in progress at once; dropping a call's future cancels that call.
@@ -50,6 +51,16 @@ pub enum Failure<E> {
     Lost,
 }
 
+impl<E> Failure<E> {
+    /// The wait that a rejection asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Failure::Rejected(rejected) => rejected.retry_after,
+            _ => None,
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,6 +100,14 @@ pub enum Reason {
     QueueFull,
     /// It waited for its turn as long as it may.
     WaitedTooLong,
+    /// The circuit breaker is open.
+    BreakerOpen,
+    /// Too few of the latest calls were accepted or answered.
+    Throttled,
+    /// More calls per second than are allowed.
+    RateExceeded,
+    /// Its answer would have come after its deadline.
+    TooLate,
 }
 
 impl fmt::Display for Reason {
@@ -97,8 +116,18 @@ impl fmt::Display for Reason {
             Reason::LimitReached => "limit reached",
             Reason::QueueFull => "queue full",
             Reason::WaitedTooLong => "waited too long",
+            Reason::BreakerOpen => "circuit breaker open",
+            Reason::Throttled => "throttled",
+            Reason::RateExceeded => "rate exceeded",
+            Reason::TooLate => "too late",
         })
     }
+}
+
+/// A request that knows until when its answer is worth something.
+pub trait Deadline {
+    /// The moment after which nobody waits for the answer; `None` if there is none.
+    fn deadline(&self) -> Option<Instant>;
 }
 
 /// How a call ended: every offered request has exactly one outcome.
