@@ -21,8 +21,11 @@
 //! # let _: Option<Failure<()>> = None;
 //! ```
 
+pub mod admission;
 pub mod attempt;
 pub mod breaker;
+pub mod coalesce;
+pub mod deadline;
 pub mod event;
 pub mod hedge;
 pub mod limit;
