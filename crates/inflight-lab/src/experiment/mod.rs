@@ -4,12 +4,14 @@
 //! *experiment* has `[[arm]]` tables (an arm is an endpoint under test) and a `[workload]`; `serve` can serve its arms as
 //! well, which is how a live run starts its target.
 
+mod admission;
 mod diagnostics;
 mod edit;
 mod layers;
 mod outcome;
 mod profile;
 mod reader;
+mod retries;
 mod spec;
 
 pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};

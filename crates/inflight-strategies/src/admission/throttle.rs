@@ -66,6 +66,14 @@ impl Rule {
     /// Envoy's defaults.
     pub const ENVOY: Rule = Rule::Envoy { success: 0.95, aggression: 1.0, most: 0.8, min_rate: 0.0 };
 
+    /// Its name in a configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Rule::Sre { .. } => "sre-throttle",
+            Rule::Envoy { .. } => "admission-control",
+        }
+    }
+
     fn validate(&self) -> Result<(), &'static str> {
         match *self {
             Rule::Sre { k } if !(1.0..=100.0).contains(&k) => Err("`k` must be between 1 and 100"),
@@ -205,10 +213,7 @@ impl<C, D, O> ThrottleLayer<C, D, O> {
     /// # Panics
     /// If `config` is not valid.
     pub fn new(config: Config, clock: C, chance: D, observer: O) -> Self {
-        let by = match config.rule {
-            Rule::Sre { .. } => "sre-throttle",
-            Rule::Envoy { .. } => "admission-control",
-        };
+        let by = config.rule.name();
         ThrottleLayer { throttle: Arc::new(Mutex::new(Throttle::new(config))), by, clock, chance, observer }
     }
 

@@ -81,6 +81,11 @@ impl Config {
         self.backoff.validate()?;
         self.budget.validate()
     }
+
+    /// The same retries with every duration multiplied by `factor`, and every rate divided.
+    pub fn scaled(&self, factor: f64) -> Config {
+        Config { backoff: self.backoff.scaled(factor), budget: self.budget.scaled(factor), ..*self }
+    }
 }
 
 /// The ways of failing that are worth another attempt.
