@@ -4,12 +4,22 @@
 //! |---|---|---|---|---|
 //! | concurrency limit | [`limit`] | a dependency whose capacity falls with concurrency | capacity does not fall: it only moves the queue | Dijkstra's semaphore; FIFO hand-off |
 //! | timeout | [`timeout`] | work that nobody waits for any more | shorter than the healthy service time: it fails what would have succeeded | deadline over the whole call |
+//! | deadline | [`deadline`] | work for callers who gave up long ago, in every service of a chain | as a timeout; FIFO serves calls with hardly any time left | gRPC; Finagle |
+//! | retry | [`retry`] | failures that are short and independent | calls fail because of load: it feeds what it flees from | Brooker 2015; Finagle, AWS, gRPC A6 |
+//! | hedge | [`hedge`] | a straggler that is slow by chance | calls are slow because of load; there is no tail | Dean and Barroso 2013 |
+//! | circuit breaker | [`breaker`] | a dependency that is down | failures of its own keep it open for ever | Nygard 2007; resilience4j |
+//! | coalescing | [`coalesce`] | a stampede of equal calls | answers must differ; one failure is everybody's | Go's singleflight |
+//! | throttling | [`admission::throttle`] | a server that spends itself on refusing | calls fail for reasons of their own | SRE book; Envoy |
+//! | rate limit | [`admission::rate`] | a quota; an unfair caller | as a protection against overload | GCRA, ITU-T I.371 |
+//! | DAGOR | [`admission::dagor`] | tasks of many calls under overload | few levels, few calls | Zhou et al. 2018 |
+//! | Breakwater | [`admission::breakwater`] | many clients, little work each | one client; varying work | Cho et al. 2020 |
 //!
 //! # The rooms
 //!
 //! * [`rt`]: what a world is: a clock, dice and an executor. Contracts only; this crate has none of its own.
 //! * [`service`]: `call(&self, request)`, layers, and the closed list of ways in which a call can fail.
 //! * [`event`]: the only way in which a strategy speaks; costs nothing when nobody listens.
+//! * [`attempt`]: a request that can be tried again, and where dice come from; [`window`]: sums over the latest seconds.
 //! * [`units`]: rates, ratios and durations that carry their unit in text.
 //!
 //! ```

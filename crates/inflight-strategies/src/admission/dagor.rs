@@ -3,7 +3,8 @@
 //! **What it does.** Every call has a level: a business class, and a user within it; level 1 is the most important. The server
 //! counts calls per level and watches how long admitted calls wait for one of its `permits`. When the mean wait of a window is above the
 //! threshold, it moves its cursor down until 5 % fewer of the window's calls would have got in; otherwise up until 1 % of all
-//! more would. Calls at or above the cursor get in, the others are refused at once.
+//! more would. Calls at or above the cursor get in, the others are refused at once. A window in which
+//! nobody calls opens it wholly.
 //!
 //! **Which failure it answers.** Overload of a service that is needed several times per task: refusing calls at random with
 //! probability p lets (1 − p)ⁿ of the tasks through, refusing by user lets whole tasks through.
@@ -183,7 +184,10 @@ impl Dagor {
     fn turn(&mut self, now: Instant) {
         let overloaded = self.waits > 0 && self.waited / self.waits > self.config.threshold;
         let mut inside = self.admitted;
-        if overloaded {
+        if now - self.began >= self.config.window * 2 {
+            // A whole window without a call: whatever the load was, it is gone.
+            self.cursor = self.arrived.len() - 1;
+        } else if overloaded {
             let wanted = ((1.0 - self.config.down) * self.admitted as f64) as u64;
             while inside > wanted && self.cursor > 0 {
                 inside -= u64::from(self.arrived[self.cursor]);
@@ -321,8 +325,8 @@ mod tests {
         let cursors: Vec<_> = (0..30).map(|number| window(&mut dagor, number, 100)).collect();
         assert_eq!(cursors[9..11], [(1, 10), (1, 9)]);
         assert_eq!(cursors.last(), Some(&(1, 1)));
-        assert!(dagor.admit(at(40_000), Level { class: 1, user: 1 }));
-        assert!(!dagor.admit(at(40_000), Level { class: 1, user: 2 }));
+        assert!(dagor.admit(at(30_500), Level { class: 1, user: 1 }));
+        assert!(!dagor.admit(at(30_500), Level { class: 1, user: 2 }));
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! Strategies through their public API: a script of calls in, a timeline of decisions out, in virtual time.
 
+mod admission;
+mod breaker;
+mod coalesce;
+mod contract;
+mod deadline;
+mod hedge;
 mod limit;
+mod retry;
 mod script;
 mod timeout;

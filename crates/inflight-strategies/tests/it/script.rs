@@ -1,14 +1,16 @@
 //! Runs a script of calls against a stack in virtual time and writes down what happened.
 //!
 //! A script is a list of `name@arrival/work`, in milliseconds, with `!` for work that fails and `~ms` for a caller who goes
-//! away: `"a@0/10 b@0/10! c@1/10~3"`.
+//! away: `"a@0/10 b@0/10! c@1/10~3"`. Work that differs by attempt is written `10!,10!,5`; the last is that of all others.
 
 use expect_test::Expect;
 use inflight_lab::sim;
 use inflight_strategies::{
+    attempt::{Attempt, Chance},
+    deadline::WithDeadline,
     event::{Event, Observer, Watch},
-    rt::{Clock as _, Executor as _, First, Instant, race},
-    service::{Failure, Service},
+    rt::{Clock as _, Executor as _, First, Instant, Rng, race},
+    service::{Deadline, Failure, Service},
 };
 use std::{
     fmt::Write as _,
@@ -20,9 +22,61 @@ use std::{
 pub(crate) struct Call {
     name: String,
     arrives: Instant,
-    work: u64,
-    fails: bool,
+    /// By attempt: how long, and whether it fails.
+    works: Vec<(u64, bool)>,
+    attempt: u32,
     patience: Option<u64>,
+    deadline: Option<Instant>,
+}
+
+impl Attempt for Call {
+    fn attempt(&self, n: u32) -> Call {
+        Call { attempt: n, ..self.clone() }
+    }
+}
+
+impl Deadline for Call {
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+impl WithDeadline for Call {
+    fn with_deadline(self, at: Instant) -> Call {
+        Call { deadline: Some(at), ..self }
+    }
+}
+
+impl Call {
+    /// The letters before the number: `a1` and `a2` are of the same kind.
+    pub(crate) fn kind(&self) -> &str {
+        self.name.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+
+    /// What this attempt is, how long it works, and whether it fails.
+    fn work(&self) -> (String, u64, bool) {
+        let (work, fails) = self.works[(self.attempt as usize).min(self.works.len() - 1)];
+        let name =
+            if self.attempt == 0 { self.name.clone() } else { format!("{}#{}", self.name, self.attempt) };
+        (name, work, fails)
+    }
+}
+
+/// Dice that always show one half.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Half;
+
+impl Rng for Half {
+    fn next_u64(&mut self) -> u64 {
+        1 << 63
+    }
+}
+
+impl Chance<Call> for Half {
+    type Dice = Half;
+    fn dice(&self, _: &Call) -> Half {
+        Half
+    }
 }
 
 /// Writes down events, in their order.
@@ -67,9 +121,10 @@ impl Service<Call> for Worker {
     type Error = Failure<&'static str>;
 
     async fn call(&self, call: Call) -> Result<(), Failure<&'static str>> {
-        self.world.sleep_until(self.world.now() + ms(call.work)).await;
-        self.timeline.line(self.world.now(), &call.name, "worked");
-        if call.fails { Err(Failure::Failed("broken")) } else { Ok(()) }
+        let (name, work, fails) = call.work();
+        self.world.sleep_until(self.world.now() + ms(work)).await;
+        self.timeline.line(self.world.now(), &name, "worked");
+        if fails { Err(Failure::Failed("broken")) } else { Ok(()) }
     }
 }
 
@@ -85,8 +140,9 @@ fn parse(word: &str) -> Call {
         None => (rest, None),
     };
     let arrives = Instant::ZERO + ms(arrives.parse().expect("milliseconds"));
-    let work = rest.trim_end_matches('!').parse().expect("milliseconds");
-    Call { name: name.into(), arrives, work, fails: rest.ends_with('!'), patience }
+    let work = |text: &str| (text.trim_end_matches('!').parse().expect("milliseconds"), text.ends_with('!'));
+    let works = rest.split(',').map(work).collect();
+    Call { name: name.into(), arrives, works, attempt: 0, patience, deadline: None }
 }
 
 /// Runs `script` against the stack that `build` makes and compares the timeline.
