@@ -3,4 +3,5 @@
 mod contention;
 mod endpoints;
 mod experiment_files;
+mod retries;
 mod worlds;

@@ -103,8 +103,12 @@ where
                         return Ok(answer);
                     }
                     Some((_, Err(failure))) => {
-                        sending.on_failure(now, matches!(failure, Failure::Rejected(_)));
-                        failed = Some(failure);
+                        let rejected = matches!(failure, Failure::Rejected(_));
+                        sending.on_failure(now, rejected);
+                        // That a hedge was refused does not hide how the call itself failed.
+                        if !(rejected && failed.is_some()) {
+                            failed = Some(failure);
+                        }
                     }
                     None => {}
                 }

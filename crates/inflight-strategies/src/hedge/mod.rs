@@ -2,7 +2,7 @@
 //!
 //! **What it does.** Sends a further attempt after a delay: a fixed one, or a quantile of how long attempts take. The first
 //! good answer is the answer, and all other attempts are cancelled by being dropped. An attempt that fails sends the next at
-//! once; the last failure is the answer when none is left. A rejection ends the sending: the service has asked for less.
+//! once; the last failure is the answer when none is left (a refused hedge hides none). A rejection ends the sending: the service has asked for less.
 //! Every further attempt is paid from a budget, which can be that of the retries around it.
 //!
 //! **Which failure it answers.** A straggler that is slow by chance: another try would probably be fast. Hedging after p95 costs
