@@ -106,6 +106,8 @@ pub enum Reason {
     Throttled,
     /// More calls per second than are allowed.
     RateExceeded,
+    /// Another copy of it is being served.
+    BegunElsewhere,
     /// Its answer would have come after its deadline.
     TooLate,
 }
@@ -119,6 +121,7 @@ impl fmt::Display for Reason {
             Reason::BreakerOpen => "circuit breaker open",
             Reason::Throttled => "throttled",
             Reason::RateExceeded => "rate exceeded",
+            Reason::BegunElsewhere => "begun elsewhere",
             Reason::TooLate => "too late",
         })
     }

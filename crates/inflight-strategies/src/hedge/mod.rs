@@ -24,6 +24,7 @@
 
 mod layer;
 mod quantile;
+pub mod tied;
 
 pub use layer::{Hedge, HedgeLayer};
 pub use quantile::Quantile;

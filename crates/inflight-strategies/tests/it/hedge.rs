@@ -4,7 +4,10 @@ use crate::script::{Half, Timeline, Worker, check, ms};
 use expect_test::{Expect, expect};
 use inflight_lab::sim;
 use inflight_strategies::{
-    hedge::{After, Config, HedgeLayer},
+    hedge::{
+        After, Config, HedgeLayer,
+        tied::{Begin, TiedCalls},
+    },
     limit::{self, LimitLayer, Queue},
     retry::{self, Backoff, BudgetConfig, On, Pace, Ratio, RetryLayer, SharedBudget},
     service::Layer as _,
@@ -186,6 +189,33 @@ fn retries_and_hedges_share_one_budget() {
             30ms  a#1 worked
             30ms  a BudgetEmpty
             30ms  a ← broken
+        "#]],
+    );
+}
+
+#[test]
+fn tail_at_scale_tied_requests_are_served_where_their_turn_comes_first() {
+    // Two replicas with one permit each. `a` begins at the first and leaves the second's line, which is idle; `b` begins there, `c`
+    // waits at both, and is served where a turn comes first.
+    let one = limit::Config { permits: 1, queue: Queue::Bounded(10), max_wait: None };
+    check(
+        move |world, worker, timeline| {
+            let replica = |_| {
+                let begin = Begin::new(world.clone(), timeline.clone()).layer(worker.clone());
+                LimitLayer::new(one, world.clone(), ()).layer(begin)
+            };
+            TiedCalls::new((0..2).map(replica).collect())
+        },
+        "a@0/10 b@1/4 c@2/3 d@3/3!",
+        expect![[r#"
+            5ms  b worked
+            5ms  b ← ok
+            8ms  c worked
+            8ms  c ← ok
+            10ms  a worked
+            10ms  a ← ok
+            11ms  d worked
+            11ms  d ← broken
         "#]],
     );
 }

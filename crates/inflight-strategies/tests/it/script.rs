@@ -9,6 +9,7 @@ use inflight_strategies::{
     attempt::{Attempt, Chance},
     deadline::WithDeadline,
     event::{Event, Observer, Watch},
+    hedge::tied::{Tied, Twin},
     rt::{Clock as _, Executor as _, First, Instant, Rng, race},
     service::{Deadline, Failure, Service},
 };
@@ -27,6 +28,7 @@ pub(crate) struct Call {
     attempt: u32,
     patience: Option<u64>,
     deadline: Option<Instant>,
+    twin: Option<Twin>,
 }
 
 impl Attempt for Call {
@@ -44,6 +46,16 @@ impl Deadline for Call {
 impl WithDeadline for Call {
     fn with_deadline(self, at: Instant) -> Call {
         Call { deadline: Some(at), ..self }
+    }
+}
+
+impl Tied for Call {
+    fn tied(&self, twin: Twin) -> Call {
+        Call { twin: Some(twin), ..self.clone() }
+    }
+
+    fn twin(&self) -> Option<&Twin> {
+        self.twin.as_ref()
     }
 }
 
@@ -142,7 +154,7 @@ fn parse(word: &str) -> Call {
     let arrives = Instant::ZERO + ms(arrives.parse().expect("milliseconds"));
     let work = |text: &str| (text.trim_end_matches('!').parse().expect("milliseconds"), text.ends_with('!'));
     let works = rest.split(',').map(work).collect();
-    Call { name: name.into(), arrives, works, attempt: 0, patience, deadline: None }
+    Call { name: name.into(), arrives, works, attempt: 0, patience, deadline: None, twin: None }
 }
 
 /// Runs `script` against the stack that `build` makes and compares the timeline.
