@@ -1,6 +1,8 @@
 //! What a request is while it is inside, and who watches it.
 
 use inflight_strategies::{
+    attempt::{Attempt, MAX_ATTEMPTS},
+    deadline::WithDeadline,
     event::{Event, Observer, Watch},
     rt::Instant,
     service::Deadline,
@@ -18,18 +20,36 @@ pub struct Call {
     pub id: u64,
     /// Keeps the steps of its life, if anybody wants to know them.
     pub trail: Option<Arc<Trail>>,
+    /// Which attempt at the request this is, whatever strategies ask for it; 0 is the first.
+    pub attempt: u32,
+    /// When nobody waits for the answer any more.
+    pub deadline: Option<Instant>,
 }
 
 impl Call {
     /// Request `id`, whose steps nobody keeps.
     pub fn new(id: u64) -> Call {
-        Call { id, trail: None }
+        Call { id, trail: None, attempt: 0, deadline: None }
+    }
+}
+
+impl Attempt for Call {
+    /// Attempts inside attempts are digits of one number, so that no two are the same.
+    fn attempt(&self, n: u32) -> Call {
+        let attempt = self.attempt.wrapping_mul(MAX_ATTEMPTS).wrapping_add(n);
+        Call { attempt, ..self.clone() }
     }
 }
 
 impl Deadline for Call {
     fn deadline(&self) -> Option<Instant> {
-        None
+        self.deadline
+    }
+}
+
+impl WithDeadline for Call {
+    fn with_deadline(self, at: Instant) -> Call {
+        Call { deadline: Some(at), ..self }
     }
 }
 

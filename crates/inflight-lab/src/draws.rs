@@ -34,6 +34,15 @@ impl Stream {
     pub fn dice(self, id: u64) -> Dice {
         Dice { state: mix(self.key.wrapping_add(mix(id.wrapping_mul(GOLDEN)))) }
     }
+
+    /// The dice of attempt `attempt` at request `id`. Attempt 0 is the request itself.
+    pub fn attempt(self, id: u64, attempt: u32) -> Dice {
+        let first = self.dice(id);
+        match attempt {
+            0 => first,
+            n => Dice { state: mix(first.state.wrapping_add(mix(u64::from(n).wrapping_mul(GOLDEN)))) },
+        }
+    }
 }
 
 /// SplitMix64, begun at a point that only (seed, stream, request) decides.
@@ -79,6 +88,15 @@ mod tests {
         assert_eq!([dice.next_u64(), dice.next_u64()], FROZEN);
     }
     const FROZEN: [u64; 2] = [10_233_668_137_906_712_840, 1_480_170_873_759_977_784];
+
+    #[test]
+    fn attempt_zero_is_the_request_and_others_have_draws_of_their_own() {
+        let stream = Stream::new(42, "b.latency");
+        let drawn: Vec<u64> = (0..100).map(|n| stream.attempt(7, n).next_u64()).collect();
+        assert_eq!(drawn[0], FROZEN[0]);
+        let distinct: std::collections::BTreeSet<u64> = drawn.iter().copied().collect();
+        assert_eq!(distinct.len(), drawn.len());
+    }
 
     #[test]
     fn streams_and_requests_are_independent() {

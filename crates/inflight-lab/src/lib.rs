@@ -24,6 +24,7 @@ pub mod dependency;
 pub mod draws;
 pub mod experiment;
 pub mod load;
+mod luck;
 mod pair;
 pub mod record;
 pub mod report;

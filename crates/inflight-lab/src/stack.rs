@@ -3,14 +3,15 @@
 use crate::{
     call::{Call, Place, Sink, Tap, Which},
     dependency::{Answer, Dependency, Fault},
-    draws::{Dice, Stream},
+    luck::{Luck, Ranks, Standings},
     pair,
 };
 use inflight_strategies::{
-    limit, observe,
-    queue::Ticket,
-    rt::{Instant, Rng as _, World},
-    service::{BoxService, Deadline as _, Failure, Layer, Priority, Service},
+    admission::{breakwater, dagor, rate, throttle},
+    breaker, coalesce, deadline, hedge, limit, observe,
+    retry::{self, SharedBudget},
+    rt::World,
+    service::{BoxService, Failure, Layer, Service},
     timeout,
 };
 use std::sync::Arc;
@@ -22,6 +23,32 @@ pub enum LayerSpec {
     Limit(Box<limit::Config>),
     /// A time limit.
     Timeout(timeout::Config),
+    /// A deadline that is handed on.
+    Deadline(timeout::Config),
+    /// Retries.
+    Retry(retry::Config),
+    /// Hedging.
+    Hedge {
+        /// Its knobs.
+        config: hedge::Config,
+        /// Whether it pays from the budget of the retries around it.
+        shares: bool,
+    },
+    /// A circuit breaker.
+    Breaker(breaker::Config),
+    /// Coalescing.
+    Coalesce {
+        /// How many different keys requests have.
+        keys: u32,
+    },
+    /// Throttling by answered calls.
+    Throttle(throttle::Config),
+    /// A rate limit.
+    Rate(rate::Config),
+    /// DAGOR.
+    Dagor(dagor::Config),
+    /// Breakwater.
+    Breakwater(breakwater::Config),
 }
 
 impl LayerSpec {
@@ -30,6 +57,15 @@ impl LayerSpec {
         match self {
             LayerSpec::Limit(_) => "limit",
             LayerSpec::Timeout(_) => "timeout",
+            LayerSpec::Deadline(_) => "deadline",
+            LayerSpec::Retry(_) => "retry",
+            LayerSpec::Hedge { .. } => "hedge",
+            LayerSpec::Breaker(_) => "breaker",
+            LayerSpec::Coalesce { .. } => "coalesce",
+            LayerSpec::Throttle(c) => c.rule.name(),
+            LayerSpec::Rate(_) => "rate-limit",
+            LayerSpec::Dagor(_) => "dagor",
+            LayerSpec::Breakwater(_) => "breakwater",
         }
     }
 
@@ -40,22 +76,88 @@ impl LayerSpec {
             LayerSpec::Timeout(c) => {
                 LayerSpec::Timeout(timeout::Config { after: c.after.mul_f64(factor), ..*c })
             }
+            LayerSpec::Deadline(c) => {
+                LayerSpec::Deadline(timeout::Config { after: c.after.mul_f64(factor), ..*c })
+            }
+            LayerSpec::Retry(c) => LayerSpec::Retry(c.scaled(factor)),
+            LayerSpec::Hedge { config, shares } => {
+                LayerSpec::Hedge { config: config.scaled(factor), shares: *shares }
+            }
+            LayerSpec::Breaker(c) => LayerSpec::Breaker(c.scaled(factor)),
+            LayerSpec::Coalesce { keys } => LayerSpec::Coalesce { keys: *keys },
+            LayerSpec::Throttle(c) => LayerSpec::Throttle(c.scaled(factor)),
+            LayerSpec::Rate(c) => LayerSpec::Rate(c.scaled(factor)),
+            LayerSpec::Dagor(c) => LayerSpec::Dagor(c.scaled(factor)),
+            LayerSpec::Breakwater(c) => LayerSpec::Breakwater(c.scaled(factor)),
         }
     }
 
-    /// Puts this layer around `inner`.
-    fn wrap<W, T, S>(&self, inner: S, world: W, seed: u64, tap: Tap) -> Stack<T>
+    /// Whether its numbers make sense; the message says what would.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        match self {
+            LayerSpec::Limit(c) => c.validate(),
+            LayerSpec::Timeout(c) | LayerSpec::Deadline(c) => c.validate(),
+            LayerSpec::Retry(c) => c.validate(),
+            LayerSpec::Hedge { config, .. } => config.validate(),
+            LayerSpec::Breaker(c) => c.validate(),
+            LayerSpec::Coalesce { .. } => Ok(()),
+            LayerSpec::Throttle(c) => c.validate(),
+            LayerSpec::Rate(c) => c.validate(),
+            LayerSpec::Dagor(c) => c.validate(),
+            LayerSpec::Breakwater(c) => c.validate(),
+        }
+    }
+
+    /// Puts this layer around `inner`; `budget` is that of the nearest retry around it, or its own if it is one.
+    fn wrap<W, T, S>(
+        &self,
+        inner: S,
+        world: W,
+        (seed, budget): (u64, Option<SharedBudget>),
+        tap: Tap,
+    ) -> Stack<T>
     where
         W: World,
-        T: Send + 'static,
+        T: Clone + Send + 'static,
         S: Service<Call, Response = T, Error = Failure<Fault>> + Clone + 'static,
     {
+        let luck = Luck::new(seed, &tap);
         match self {
             LayerSpec::Limit(c) => {
-                let layer = limit::LimitLayer::with_dice((**c).clone(), world, limit_dice(seed, &tap), tap);
-                BoxService::new(layer.tickets(Spread::new(seed, c.partitions.len())).layer(inner))
+                let layer = limit::LimitLayer::with_dice((**c).clone(), world, luck.of_the_layer(), tap);
+                BoxService::new(layer.tickets(Standings::new(seed, c.partitions.len())).layer(inner))
             }
             LayerSpec::Timeout(c) => BoxService::new(timeout::TimeoutLayer::new(*c, world, tap).layer(inner)),
+            LayerSpec::Deadline(c) => {
+                BoxService::new(deadline::DeadlineLayer::new(*c, world, tap).layer(inner))
+            }
+            LayerSpec::Retry(c) => {
+                let budget = budget.unwrap_or_else(|| SharedBudget::new(c.budget));
+                BoxService::new(retry::RetryLayer::with_budget(*c, budget, world, luck, tap).layer(inner))
+            }
+            LayerSpec::Hedge { config, shares } => {
+                let layer = match budget.filter(|_| *shares) {
+                    Some(budget) => hedge::HedgeLayer::sharing(*config, budget, world, tap),
+                    None => hedge::HedgeLayer::new(*config, world, tap),
+                };
+                BoxService::new(layer.layer(inner))
+            }
+            LayerSpec::Breaker(c) => BoxService::new(breaker::BreakerLayer::new(*c, world, tap).layer(inner)),
+            LayerSpec::Coalesce { keys } => {
+                BoxService::new(coalesce::CoalesceLayer::new(world, luck.among(*keys), tap).layer(inner))
+            }
+            LayerSpec::Throttle(c) => {
+                BoxService::new(throttle::ThrottleLayer::new(*c, world, luck, tap).layer(inner))
+            }
+            LayerSpec::Rate(c) => BoxService::new(rate::RateLayer::new(*c, world, tap).layer(inner)),
+            LayerSpec::Dagor(c) => {
+                let ranks = Ranks { luck: luck.among(c.classes * c.users), users: c.users };
+                BoxService::new(dagor::DagorLayer::new(*c, world, ranks, tap).layer(inner))
+            }
+            LayerSpec::Breakwater(c) => {
+                let clients = luck.among(c.clients);
+                BoxService::new(breakwater::BreakwaterLayer::new(*c, world, clients, tap).layer(inner))
+            }
         }
     }
 }
@@ -137,42 +239,6 @@ pub fn build<W: World>(
     BoxService::new(seen.layer(surround(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap)))
 }
 
-/// The dice of a limit: its own for every endpoint and place.
-fn limit_dice(seed: u64, tap: &Tap) -> Dice {
-    let around = match tap.place {
-        Place::Layer { around: Some(Which::A), .. } => 1,
-        Place::Layer { around: Some(Which::B), .. } => 2,
-        _ => 0,
-    };
-    Stream::new(seed, "limit").dice(tap.endpoint as u64 * 3 + around)
-}
-
-/// What a limit sees of the lab's requests: they are spread evenly over the priorities and over the classes that have a
-/// share, by draws that no strategy shifts.
-#[derive(Clone, Copy, Debug)]
-struct Spread {
-    standings: Stream,
-    classes: usize,
-}
-
-impl Spread {
-    fn new(seed: u64, classes: usize) -> Spread {
-        Spread { standings: Stream::new(seed, "standing"), classes }
-    }
-}
-
-impl limit::Tickets<Call> for Spread {
-    fn ticket(&self, call: &Call, now: Instant) -> Ticket {
-        const PRIORITIES: [Priority; 5] =
-            [Priority::VeryLow, Priority::Low, Priority::Medium, Priority::High, Priority::VeryHigh];
-        let mut dice = self.standings.dice(call.id);
-        let priority = PRIORITIES[(dice.unit() * PRIORITIES.len() as f64) as usize];
-        let class = (dice.unit() * self.classes as f64) as u8;
-        let deadline = call.deadline().unwrap_or(Instant::NEVER);
-        Ticket { priority, class, deadline, ..Ticket::at(now) }
-    }
-}
-
 /// Puts `layers`, outermost first, around `inner`.
 fn surround<W, T, S>(
     inner: S,
@@ -183,14 +249,29 @@ fn surround<W, T, S>(
 ) -> Stack<T>
 where
     W: World,
-    T: Send + 'static,
+    T: Clone + Send + 'static,
     S: Service<Call, Response = T, Error = Failure<Fault>> + Clone + 'static,
 {
     let tap = |layer: &LayerSpec| tap.at(Place::Layer { around, name: layer.name() });
-    let Some((innermost, outer)) = layers.split_last() else { return BoxService::new(inner) };
+    let budgets = budgets(layers);
+    let mut inwards = layers.iter().zip(&budgets).rev();
+    let Some((innermost, budget)) = inwards.next() else { return BoxService::new(inner) };
     // The innermost layer knows what it is around: one box less per call.
-    let stack = innermost.wrap(inner, world.clone(), seed, tap(innermost));
-    outer.iter().rev().fold(stack, |inner, layer| layer.wrap(inner, world.clone(), seed, tap(layer)))
+    let stack = innermost.wrap(inner, world.clone(), (seed, budget.clone()), tap(innermost));
+    inwards.fold(stack, |inner, (layer, budget)| {
+        layer.wrap(inner, world.clone(), (seed, budget.clone()), tap(layer))
+    })
+}
+
+/// For every layer the budget of the nearest retry around it, itself included.
+fn budgets(layers: &[LayerSpec]) -> Vec<Option<SharedBudget>> {
+    let nearest = layers.iter().scan(None, |nearest, layer| {
+        if let LayerSpec::Retry(c) = layer {
+            *nearest = Some(SharedBudget::new(c.budget));
+        }
+        Some(nearest.clone())
+    });
+    nearest.collect()
 }
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in

@@ -48,6 +48,34 @@ pub enum Event {
         /// What moved it.
         why: Cause,
     },
+    /// The call is tried again.
+    Retried {
+        /// As attempt number so, from 0.
+        attempt: u32,
+        /// After this wait.
+        after: Duration,
+    },
+    /// The call is sent once more although an attempt is still under way.
+    Hedged {
+        /// As attempt number so, from 0.
+        attempt: u32,
+    },
+    /// Another attempt than the first answered first.
+    HedgeWon {
+        /// The attempt's number, from 0.
+        attempt: u32,
+    },
+    /// Another attempt would have been made, but nothing pays for it.
+    BudgetEmpty,
+    /// The circuit breaker changed its state.
+    BreakerMoved {
+        /// Before.
+        from: Circuit,
+        /// After.
+        to: Circuit,
+    },
+    /// The call shares the answer of an equal call that is under way.
+    Joined,
 }
 
 /// What moved a limit.
@@ -63,6 +91,17 @@ pub enum Cause {
     Probe,
     /// More in flight brought more latency and no more throughput.
     Correlation,
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Circuit {
+    /// Calls pass and are judged.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// A few calls pass to see whether the service is well again.
+    HalfOpen,
 }
 
 /// Listens to a strategy.

@@ -14,12 +14,22 @@
 //! | correlation | [`limit::adaptive::correlation`] | drift under lasting overload | short overloads | failsafe-go |
 //! | BBR | [`limit::adaptive::bbr`] | overload of what is measured | few calls per bucket | aegis, Sentinel |
 //! | timeout | [`timeout`] | work that nobody waits for any more | shorter than the healthy service time: it fails what would have succeeded | deadline over the whole call |
+//! | deadline | [`deadline`] | work for callers who gave up long ago, in every service of a chain | as a timeout; FIFO serves calls with hardly any time left | gRPC; Finagle |
+//! | retry | [`retry`] | failures that are short and independent | calls fail because of load: it feeds what it flees from | Brooker 2015; Finagle, AWS, gRPC A6 |
+//! | hedge | [`hedge`] | a straggler that is slow by chance | calls are slow because of load; there is no tail | Dean and Barroso 2013 |
+//! | circuit breaker | [`breaker`] | a dependency that is down | failures of its own keep it open for ever | Nygard 2007; resilience4j |
+//! | coalescing | [`coalesce`] | a stampede of equal calls | answers must differ; one failure is everybody's | Go's singleflight |
+//! | throttling | [`admission::throttle`] | a server that spends itself on refusing | calls fail for reasons of their own | SRE book; Envoy |
+//! | rate limit | [`admission::rate`] | a quota; an unfair caller | as a protection against overload | GCRA, ITU-T I.371 |
+//! | DAGOR | [`admission::dagor`] | tasks of many calls under overload | few levels, few calls | Zhou et al. 2018 |
+//! | Breakwater | [`admission::breakwater`] | many clients, little work each | one client; varying work | Cho et al. 2020 |
 //!
 //! # The rooms
 //!
 //! * [`rt`]: what a world is: a clock, dice and an executor. Contracts only; this crate has none of its own.
 //! * [`service`]: `call(&self, request)`, layers, and the closed list of ways in which a call can fail.
 //! * [`event`]: the only way in which a strategy speaks; costs nothing when nobody listens.
+//! * [`attempt`]: a request that can be tried again, and where dice come from; [`window`]: sums over the latest seconds.
 //! * [`units`]: rates, ratios and durations that carry their unit in text.
 //!
 //! ```
@@ -31,11 +41,19 @@
 //! # let _: Option<Failure<()>> = None;
 //! ```
 
+pub mod admission;
+pub mod attempt;
+pub mod breaker;
+pub mod coalesce;
+pub mod deadline;
 pub mod event;
+pub mod hedge;
 pub mod limit;
 pub mod observe;
 pub mod queue;
+pub mod retry;
 pub mod rt;
 pub mod service;
 pub mod timeout;
 pub mod units;
+pub mod window;

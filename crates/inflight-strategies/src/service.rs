@@ -51,6 +51,16 @@ pub enum Failure<E> {
     Lost,
 }
 
+impl<E> Failure<E> {
+    /// The wait that a rejection asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Failure::Rejected(rejected) => rejected.retry_after,
+            _ => None,
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,6 +106,14 @@ pub enum Reason {
     TooLate,
     /// Its place in the queue went to a more important call.
     Outranked,
+    /// The circuit breaker is open.
+    BreakerOpen,
+    /// Too few of the latest calls were accepted or answered.
+    Throttled,
+    /// More calls per second than are allowed.
+    RateExceeded,
+    /// Another copy of it is being served.
+    BegunElsewhere,
 }
 
 impl fmt::Display for Reason {
@@ -107,6 +125,10 @@ impl fmt::Display for Reason {
             Reason::Overloaded => "overloaded",
             Reason::TooLate => "too late",
             Reason::Outranked => "outranked",
+            Reason::BreakerOpen => "circuit breaker open",
+            Reason::Throttled => "throttled",
+            Reason::RateExceeded => "rate exceeded",
+            Reason::BegunElsewhere => "begun elsewhere",
         })
     }
 }

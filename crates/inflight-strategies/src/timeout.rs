@@ -17,7 +17,7 @@
 
 use crate::{
     event::{Event, Observer, Watch},
-    rt::{First, Task, World, race},
+    rt::{First, Instant, Task, World, race},
     service::{Failure, Layer, Service},
 };
 use std::time::Duration;
@@ -101,44 +101,49 @@ where
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
         let mut watch = self.observer.observe(&request);
-        let expired = self.world.sleep_until(self.world.now() + self.config.after);
-        let answer = match self.config.late {
-            Late::Cancel => match race(self.inner.call(request), expired).await {
-                First::Left(answer) => Some(answer),
-                First::Right(()) => None,
-            },
-            Late::Detach => self.call_detached(request, expired).await,
-        };
+        let Config { after, late } = self.config;
+        let deadline = self.world.now() + after;
+        let answer = answer_by(&self.world, &self.inner, request, deadline, late).await;
         answer.unwrap_or_else(|| {
-            let after = self.config.after;
-            let detached = self.config.late == Late::Detach;
+            let detached = late == Late::Detach;
             watch.on_event(self.world.now(), Event::TimedOut { after, detached });
             Err(Failure::TimedOut { after })
         })
     }
 }
 
-impl<S, W: World, O> Timeout<S, W, O> {
-    /// Runs the call as a task of its own; `None` when the time is over, and the task then lives on.
-    async fn call_detached<Request, T, E>(
-        &self,
-        request: Request,
-        expired: W::Sleep,
-    ) -> Option<Result<T, Failure<E>>>
-    where
-        Request: Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-        S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
-    {
-        let inner = self.inner.clone();
-        let work = self.world.spawn("detached", async move { inner.call(request).await });
-        let mut work = DetachOnDrop::<T, E, W>(Some(work));
-        let task = work.0.as_mut().expect("put there one line above");
-        match race(task, expired).await {
-            First::Left(answer) => Some(answer.unwrap_or(Err(Failure::Lost))),
-            First::Right(()) => None,
+/// The answer of `inner`, if it comes by `deadline`; otherwise the work is dropped or lives on.
+pub(crate) async fn answer_by<Request, S, W, T, E>(
+    world: &W,
+    inner: &S,
+    request: Request,
+    deadline: Instant,
+    late: Late,
+) -> Option<Result<T, Failure<E>>>
+where
+    Request: Send + 'static,
+    T: Send + 'static,
+    E: Send + 'static,
+    S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
+    W: World,
+{
+    let expired = world.sleep_until(deadline);
+    let first = match late {
+        Late::Cancel => race(inner.call(request), expired).await,
+        Late::Detach => {
+            let inner = inner.clone();
+            let work = world.spawn("detached", async move { inner.call(request).await });
+            let mut work = DetachOnDrop::<T, E, W>(Some(work));
+            let task = work.0.as_mut().expect("put there one line above");
+            match race(task, expired).await {
+                First::Left(answer) => First::Left(answer.unwrap_or(Err(Failure::Lost))),
+                First::Right(()) => First::Right(()),
+            }
         }
+    };
+    match first {
+        First::Left(answer) => Some(answer),
+        First::Right(()) => None,
     }
 }
 

@@ -99,12 +99,19 @@ impl Fates {
 
     /// What awaits request `id`: its work, or `None` if it fails.
     pub fn of(&self, profile: &Profile, id: u64) -> Option<Duration> {
-        if profile.errors > Ratio::ZERO && self.errors.dice(id).unit() < profile.errors.value() {
+        self.of_attempt(profile, id, 0)
+    }
+
+    /// The same for attempt `n` at it; attempt 0 is the request itself.
+    pub fn of_attempt(&self, profile: &Profile, id: u64, n: u32) -> Option<Duration> {
+        if profile.errors > Ratio::ZERO && self.errors.attempt(id, n).unit() < profile.errors.value() {
             return None;
         }
-        let work = profile.latency.draw(&mut self.latency.dice(id));
+        let work = profile.latency.draw(&mut self.latency.attempt(id, n));
         match profile.stragglers {
-            Some(s) if self.stragglers.dice(id).unit() < s.share.value() => Some(work.mul_f64(s.factor)),
+            Some(s) if self.stragglers.attempt(id, n).unit() < s.share.value() => {
+                Some(work.mul_f64(s.factor))
+            }
             _ => Some(work),
         }
     }
@@ -138,7 +145,8 @@ impl<W: World> Service<Call> for Dependency<W> {
     type Error = Failure<Fault>;
 
     async fn call(&self, call: Call) -> Result<Answer, Failure<Fault>> {
-        let work = self.fates.of(&self.profile, call.id).ok_or(Failure::Failed(Fault(self.which)))?;
+        let work = self.fates.of_attempt(&self.profile, call.id, call.attempt);
+        let work = work.ok_or(Failure::Failed(Fault(self.which)))?;
         self.contention.serve(work).await;
         Ok(Answer { work })
     }

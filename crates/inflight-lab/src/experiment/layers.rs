@@ -1,15 +1,29 @@
 //! Strategies in a file: what may stand in a stack, and the keys of each.
 
 use super::{
-    limits,
+    admission, limits,
     reader::{Table, Value},
+    retries,
 };
 use crate::stack::LayerSpec;
 use inflight_strategies::timeout;
 
 /// The layers that can stand in a stack.
 pub const fn layer_kinds() -> &'static [&'static str] {
-    &["limit", "timeout"]
+    &[
+        "limit",
+        "timeout",
+        "deadline",
+        "retry",
+        "hedge",
+        "breaker",
+        "coalesce",
+        "sre-throttle",
+        "admission-control",
+        "rate-limit",
+        "dagor",
+        "breakwater",
+    ]
 }
 
 /// Reads `{ limit = { … } }` and its kin.
@@ -18,14 +32,14 @@ pub(super) fn layer(value: &Value<'_, '_>) -> Option<LayerSpec> {
     let mut table = inner.table(format!("`{kind}`"))?;
     let layer = match kind {
         "limit" => limits::limit(&mut table).map(|limit| LayerSpec::Limit(Box::new(limit))),
-        _ => timeout_layer(&mut table).map(LayerSpec::Timeout),
+        "timeout" => timeout_layer(&mut table).map(LayerSpec::Timeout),
+        "deadline" => timeout_layer(&mut table).map(LayerSpec::Deadline),
+        "retry" => retries::retry(&mut table).map(LayerSpec::Retry),
+        "hedge" => retries::hedge(&mut table),
+        kind => admission::layer(kind, &mut table),
     };
     table.finish();
-    let valid = match &layer {
-        Some(LayerSpec::Limit(c)) => c.validate(),
-        Some(LayerSpec::Timeout(c)) => c.validate(),
-        None => Ok(()),
-    };
+    let valid = layer.as_ref().map_or(Ok(()), LayerSpec::validate);
     valid.map_err(|why| inner.problem(format!("`{kind}` makes no sense"), why)).ok().and(layer)
 }
 

@@ -4,6 +4,7 @@
 //! *experiment* has `[[arm]]` tables (an arm is an endpoint under test) and a `[workload]`; `serve` can serve its arms as
 //! well, which is how a live run starts its target.
 
+mod admission;
 mod diagnostics;
 mod edit;
 mod factor;
@@ -12,6 +13,7 @@ mod limits;
 mod outcome;
 mod profile;
 mod reader;
+mod retries;
 mod spec;
 mod sweep;
 mod sweep_outcome;

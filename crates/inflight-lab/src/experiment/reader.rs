@@ -176,6 +176,14 @@ impl<'p, 'i> Value<'p, 'i> {
         self.quantity()
     }
 
+    /// A rate per second, which can be zero.
+    pub(super) fn rate_or_zero(&self) -> Option<f64> {
+        self.unit(|text| match text.trim() {
+            "0/s" => Ok(0.0),
+            other => other.parse::<units::Rate>().map(units::Rate::as_per_second),
+        })
+    }
+
     /// A whole number in a range.
     pub(super) fn count(&self, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
         let n = self.node.get_ref().as_integer().and_then(|n| {

@@ -5,6 +5,7 @@ use super::{
     layers::layer,
     profile::profile,
     reader::{Problems, ReadFile, Table, Value, transpose},
+    retries::check_shared_budgets,
 };
 use crate::{
     dependency::Profile,
@@ -190,7 +191,9 @@ impl SpecReader<'_> {
             value.wrong("at most 16 layers");
         }
         let read: Vec<_> = list.iter().map(layer).collect();
-        read.into_iter().collect()
+        let layers: Vec<LayerSpec> = read.into_iter().collect::<Option<_>>()?;
+        check_shared_budgets(&list, &layers);
+        Some(layers)
     }
 }
 

@@ -8,6 +8,7 @@ mod experiment_files;
 mod limits;
 mod reference;
 mod repeat;
+mod retries;
 mod tokio_paused;
 mod trace;
 mod worlds;

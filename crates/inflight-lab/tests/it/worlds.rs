@@ -18,6 +18,7 @@ pub(crate) struct Counts {
     pub(crate) endpoint: i64,
     pub(crate) b: i64,
     pub(crate) b_most: i64,
+    pub(crate) b_started: u64,
     pub(crate) started: u64,
     pub(crate) finished: u64,
     pub(crate) cancelled: u64,
@@ -47,6 +48,7 @@ impl Sink for Ledger {
             }
             Place::Service(Which::B) => {
                 counts.b += change;
+                counts.b_started += u64::from(change > 0);
                 counts.b_most = counts.b_most.max(counts.b);
             }
             _ => {}

@@ -1,19 +1,21 @@
-//! What every limit with every queue keeps: one outcome per call, all permits back, never more inside than the limit,
-//! nobody turned away while there is room, nobody forgotten.
+//! What every strategy must keep, alone and in any stack of three: offered = sum of outcomes, nothing is left inside, and an
+//! idle system answers, whatever mix of answers, failures, panics and callers who leave came before.
 
 use inflight_lab::{draws::Stream, sim};
 use inflight_strategies::{
+    admission::{breakwater, dagor, rate, throttle},
+    attempt::{Attempt, Chance},
+    breaker, coalesce,
+    deadline::{DeadlineLayer, WithDeadline},
     event::{Event, Observer, Watch},
-    limit::{
-        Config, LimitLayer, Permits, Tickets,
-        adaptive::{self, Range, aimd, bbr, correlation, envoy, gradient, gradient2, vegas, windowed},
-    },
-    queue::{self, Bound, Order, Ticket, codel, deadline, little, pid, ramp},
-    rt::{Clock as _, Executor as _, Instant, Task as _, race},
-    service::{Failure, Layer as _, Priority, Reason, Rejected, Service},
-    units::Ratio,
+    hedge, limit,
+    observe::Observe,
+    retry,
+    rt::{Clock as _, Executor as _, Instant, Rng as _, race},
+    service::{BoxService, Deadline, Failure, Layer as _, Service},
+    timeout,
+    units::Rate,
 };
-use proptest::prelude::*;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -23,76 +25,68 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// How the work of a call ends.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Good,
-    Fails,
-    TimesOut,
-    Rejected,
-    Panics,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Call {
-    arrives: u64,
-    work: u64,
-    end: End,
-    patience: u64,
-    priority: Priority,
-    class: u8,
-    weight: u32,
-    deadline: Option<u64>,
+    id: u64,
+    attempt: u32,
+    deadline: Option<Instant>,
 }
 
-#[derive(Clone, Copy)]
-struct Read;
-
-impl Tickets<Call> for Read {
-    fn ticket(&self, call: &Call, now: Instant) -> Ticket {
-        let Call { priority, class, weight, .. } = *call;
-        let deadline = call.deadline.map_or(Instant::NEVER, |d| Instant::ZERO + ms(call.arrives + d));
-        Ticket { arrived: now, deadline, weight, class, priority }
+impl Attempt for Call {
+    fn attempt(&self, n: u32) -> Call {
+        Call { attempt: self.attempt * 64 + n, ..*self }
     }
 }
 
-struct Worker(sim::World);
-
-impl Service<Call> for Worker {
-    type Response = ();
-    type Error = Failure<()>;
-
-    async fn call(&self, call: Call) -> Result<(), Failure<()>> {
-        self.0.sleep_until(self.0.now() + ms(call.work)).await;
-        match call.end {
-            End::Good => Ok(()),
-            End::Fails => Err(Failure::Failed(())),
-            End::TimesOut => Err(Failure::TimedOut { after: ms(call.work) }),
-            End::Rejected => {
-                Err(Failure::Rejected(Rejected { by: "x", why: Reason::LimitReached, retry_after: None }))
-            }
-            // Without the panic hook's noise.
-            End::Panics => std::panic::resume_unwind(Box::new("on purpose")),
-        }
+impl Deadline for Call {
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 }
 
-/// Counts what the limit says.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    seen: u32,
-    admitted: u32,
-    rejected: u32,
-    withdrawn: u32,
+impl WithDeadline for Call {
+    fn with_deadline(self, at: Instant) -> Call {
+        Call { deadline: Some(at), ..self }
+    }
 }
 
+/// Dice, keys, levels and clients, all by the call's number.
+#[derive(Clone, Copy, Debug)]
+struct ById(Stream);
+
+impl Chance<Call> for ById {
+    type Dice = inflight_lab::draws::Dice;
+    fn dice(&self, call: &Call) -> Self::Dice {
+        self.0.attempt(call.id, call.attempt)
+    }
+}
+
+impl coalesce::Key<Call> for ById {
+    type Key = u64;
+    fn key(&self, call: &Call) -> Option<u64> {
+        Some(call.id % 5)
+    }
+}
+
+impl dagor::Rank<Call> for ById {
+    fn level(&self, call: &Call) -> dagor::Level {
+        dagor::Level { class: 1, user: call.id as u32 % 4 + 1 }
+    }
+}
+
+impl breakwater::Client<Call> for ById {
+    fn client(&self, call: &Call) -> u32 {
+        call.id as u32 % 3
+    }
+}
+
+/// Calls inside and calls that ended, as events tell it.
 #[derive(Clone, Debug, Default)]
-struct Ledger(Arc<Mutex<Counts>>);
+struct Ledger(Arc<Mutex<(u64, u64)>>);
 
 impl Observer<Call> for Ledger {
     type Watch<'a> = Ledger;
     fn observe(&self, _: &Call) -> Ledger {
-        self.0.lock().expect("no panic under the lock").seen += 1;
         self.clone()
     }
 }
@@ -101,166 +95,175 @@ impl Watch for Ledger {
     fn on_event(&mut self, _: Instant, event: Event) {
         let mut counts = self.0.lock().expect("no panic under the lock");
         match event {
-            Event::Admitted { .. } => counts.admitted += 1,
-            Event::Rejected(_) => counts.rejected += 1,
-            Event::Withdrawn { .. } => counts.withdrawn += 1,
-            Event::LimitChanged { from, to, .. } => assert!(from != to && to >= 1, "{event:?}"),
-            _ => panic!("a limit does not say {event:?}"),
+            Event::Started => counts.0 += 1,
+            Event::Finished { .. } => counts.1 += 1,
+            _ => {}
         }
     }
 }
 
-fn any_call() -> impl Strategy<Value = Call> {
-    let end = prop_oneof![
-        6 => Just(End::Good), 1 => Just(End::Fails), 1 => Just(End::TimesOut), 1 => Just(End::Rejected),
-        1 => Just(End::Panics)
-    ];
-    let priority = prop_oneof![Just(Priority::VeryLow), Just(Priority::Medium), Just(Priority::VeryHigh)];
-    let patience = prop_oneof![0u64..40, Just(100_000)];
-    let deadline = proptest::option::of(1u64..60);
-    (0u64..200, 0u64..30, end, patience, priority, 0u8..4, 1u32..4, deadline).prop_map(
-        |(arrives, work, end, patience, priority, class, weight, deadline)| Call {
-            arrives,
-            work,
-            end,
-            patience,
-            priority,
-            class,
-            weight,
-            deadline,
-        },
-    )
+/// Answers, fails or panics after a while, by what is drawn for the attempt.
+#[derive(Clone, Debug)]
+struct Moody {
+    world: sim::World,
+    stream: Stream,
 }
 
-fn any_queue() -> impl Strategy<Value = queue::Config> {
-    let order = prop_oneof![
-        Just(Order::Fifo),
-        Just(Order::Lifo),
-        Just(Order::Priority),
-        Just(Order::AdaptiveLifo { threshold: Some(2) }),
-        Just(Order::AdaptiveLifo { threshold: None })
-    ];
-    let bound = prop_oneof![
-        (0u32..6).prop_map(Bound::Bounded),
-        Just(Bound::Unbounded),
-        Just(Bound::Little(little::Config { target: ms(40) }))
-    ];
-    let ramp = proptest::option::of(Just(ramp::Config { from: 0.5, to: 2.0 }));
-    let pid =
-        proptest::option::weighted(0.3, Just(pid::Config { interval: ms(20), ..pid::Config::default() }));
-    let codel = proptest::option::of(Just(codel::Config { target: ms(3), interval: ms(15) }));
-    let deadline = proptest::option::of(Just(deadline::Config { max_age: Some(ms(50)), service: None }));
-    (bound, order, ramp, pid, codel, deadline).prop_map(|(bound, order, ramp, pid, codel, deadline)| {
-        queue::Config { bound, order, ramp, pid, codel, deadline }
-    })
-}
+impl Service<Call> for Moody {
+    type Response = u64;
+    type Error = Failure<&'static str>;
 
-fn any_permits() -> impl Strategy<Value = Permits> {
-    let range = Range { initial: 3, min: 1, max: 8 };
-    let adaptive = prop_oneof![
-        Just(adaptive::Config::Aimd(aimd::Config { range, timeout: ms(20), ..Default::default() })),
-        Just(adaptive::Config::Vegas(vegas::Config { range, ..Default::default() })),
-        Just(adaptive::Config::Gradient(gradient::Config { range, probe: 3, ..Default::default() })),
-        Just(adaptive::Config::Gradient2(gradient2::Config { range, ..Default::default() })),
-        Just(adaptive::Config::Windowed(Box::new(windowed::Config {
-            min_window: ms(10),
-            ..windowed::Config::new(adaptive::Config::Vegas(vegas::Config { range, ..Default::default() }))
-        }))),
-        Just(adaptive::Config::Envoy(envoy::Config {
-            min: 1,
-            probe_samples: 3,
-            update: ms(10),
-            interval: ms(60),
-            ..Default::default()
-        })),
-        Just(adaptive::Config::Correlation(correlation::Config {
-            range,
-            samples: 3,
-            min_window: ms(10),
-            ..Default::default()
-        })),
-        Just(adaptive::Config::Bbr(bbr::Config { window: ms(100), buckets: 5, trigger: 0 })),
-    ];
-    prop_oneof![(1u32..6).prop_map(Permits::Fixed), adaptive.prop_map(Permits::Adaptive)]
-}
-
-fn any_limit() -> impl Strategy<Value = Config> {
-    let share = |value| Ratio::new(value).expect("a share");
-    let partitions = proptest::option::weighted(0.3, Just(vec![share(0.2), share(0.5), share(0.3)]));
-    let max_wait = proptest::option::of((1u64..40).prop_map(ms));
-    (any_permits(), any_queue(), max_wait, partitions).prop_map(|(permits, queue, max_wait, partitions)| {
-        Config { permits, queue, max_wait, partitions: partitions.unwrap_or_default() }
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn any_limit_keeps_the_contract(
-        config in any_limit(), seed in any::<u64>(), calls in proptest::collection::vec(any_call(), 1..60),
-    ) {
-        let (ledger, offered) = (Ledger::default(), calls.len() as u32);
-        let told = ledger.clone();
-        let most = match (&config.permits, config.partitions.is_empty()) {
-            // A heavy call goes in alone, and a share is guaranteed beyond the limit.
-            (Permits::Fixed(n), true) => (*n).max(3),
-            _ => u32::MAX,
-        };
-        let left = sim::run(move |world| async move {
-            let dice = Stream::new(seed, "limit").dice(0);
-            let layer = LimitLayer::with_dice(config, world.clone(), dice, told).tickets(Read);
-            let limit = Arc::new(layer.layer(Worker(world.clone())));
-            for call in calls {
-                let (clock, limit) = (world.clone(), limit.clone());
-                world.spawn("caller", async move {
-                    clock.sleep_until(Instant::ZERO + ms(call.arrives)).await;
-                    let gives_up = clock.sleep_until(clock.now() + ms(call.patience));
-                    let _ = race(limit.call(call), gives_up).await;
-                }).detach();
-            }
-            for at in 0..300 {
-                world.sleep_until(Instant::ZERO + ms(at)).await;
-                assert!(limit.semaphore().in_flight() <= most);
-            }
-            // Long after the last one: nobody is inside, nobody waits, and whoever comes now goes in.
-            world.sleep_until(Instant::ZERO + Duration::from_secs(3600)).await;
-            let left = (limit.semaphore().in_flight(), limit.semaphore().waiting());
-            let last = Call { arrives: 3_600_000, work: 1, end: End::Good, patience: 0, priority: Priority::VeryLow,
-                class: 3, weight: 1, deadline: None };
-            (left, limit.call(last).await)
-        }).expect("it ends").0;
-        prop_assert_eq!(left, ((0, 0), Ok(())), "nobody is left, and an idle system refuses nobody");
-        let counts = *ledger.0.lock().expect("no panic under the lock");
-        prop_assert_eq!(counts.seen, offered + 1);
-        prop_assert_eq!(counts.admitted + counts.rejected + counts.withdrawn, counts.seen, "{:?}", counts);
+    async fn call(&self, call: Call) -> Result<u64, Failure<&'static str>> {
+        if call.id == IDLE {
+            return Ok(call.id);
+        }
+        let mut dice = self.stream.attempt(call.id, call.attempt);
+        let work = ms((dice.unit() * 40.0) as u64);
+        self.world.sleep_until(self.world.now() + work).await;
+        match dice.next_u64() % 16 {
+            0 => panic!("on purpose"),
+            1..=4 => Err(Failure::Failed("broken")),
+            _ => Ok(call.id),
+        }
     }
+}
 
-    /// With nothing but an order and a bound, whoever is rejected found all permits out.
-    #[test]
-    fn nobody_is_turned_away_below_the_limit(
-        permits in 1u32..5, lifo in any::<bool>(), bound in 0u32..4,
-        arrivals in proptest::collection::vec((0u64..100, 1u64..20), 1..60),
-    ) {
-        let order = if lifo { Order::Lifo } else { Order::Fifo };
-        let config = Config::fixed(permits, Bound::Bounded(bound));
-        let config = Config { queue: queue::Config { order, ..config.queue }, ..config };
-        sim::run(move |world| async move {
-            let limit = Arc::new(LimitLayer::new(config, world.clone(), ()).layer(Worker(world.clone())));
-            let callers: Vec<_> = arrivals.into_iter().map(|(arrives, work)| {
-                let (clock, limit) = (world.clone(), limit.clone());
-                world.spawn("caller", async move {
-                    let call = Call { arrives, work, end: End::Good, patience: 0, priority: Priority::Medium, class: 0,
-                        weight: 1, deadline: None };
-                    clock.sleep_until(Instant::ZERO + ms(arrives)).await;
-                    let (out, waiting) = (limit.semaphore().in_flight(), limit.semaphore().waiting());
-                    let refused = limit.call(call).await.is_err();
-                    assert_eq!(refused, out == permits && waiting == bound, "{out} out, {waiting} waiting");
+/// The call that is made when all is over.
+const IDLE: u64 = u64::MAX;
+
+type Stack = BoxService<Call, u64, Failure<&'static str>>;
+
+const KINDS: [&str; 12] = [
+    "limit",
+    "timeout",
+    "deadline",
+    "retry",
+    "hedge",
+    "breaker",
+    "coalesce",
+    "sre-throttle",
+    "admission-control",
+    "rate-limit",
+    "dagor",
+    "breakwater",
+];
+
+/// Puts the strategy `kind` around `inner`, with knobs that make it act.
+fn wrap(kind: &str, world: &sim::World, inner: Stack, by: ById) -> Stack {
+    let w = world.clone();
+    let timeout = |late| timeout::Config { after: ms(25), late };
+    match kind {
+        "limit" => {
+            let c =
+                limit::Config { max_wait: Some(ms(30)), ..limit::Config::fixed(3, limit::Queue::Bounded(4)) };
+            BoxService::new(limit::LimitLayer::new(c, w, ()).layer(inner))
+        }
+        "timeout" => {
+            let c = timeout(timeout::Late::Detach);
+            BoxService::new(timeout::TimeoutLayer::new(c, w, ()).layer(inner))
+        }
+        "deadline" => BoxService::new(DeadlineLayer::new(timeout(timeout::Late::Cancel), w, ()).layer(inner)),
+        "retry" => {
+            let backoff = retry::Backoff::DecorrelatedJitter { base: ms(3), cap: ms(50) };
+            let on = retry::On { failed: true, timed_out: true, rejected: true };
+            let budget = retry::BudgetConfig::Bucket(retry::Bucket { capacity: 60, ..Default::default() });
+            let c = retry::Config { attempts: 4, backoff, budget, on, pace: retry::Pace::Adaptive };
+            BoxService::new(retry::RetryLayer::new(c, w, by, ()).layer(inner))
+        }
+        "hedge" => {
+            let after = hedge::After::Quantile { q: 0.7, min_samples: 5, window: ms(500), floor: ms(1) };
+            let budget = retry::BudgetConfig::Throttle(retry::Throttling { max_tokens: 10.0, ratio: 0.5 });
+            let c = hedge::Config { after, attempts: 3, budget };
+            BoxService::new(hedge::HedgeLayer::new(c, w, ()).layer(inner))
+        }
+        "breaker" => {
+            let c = breaker::Config {
+                window: breaker::Window::Time(ms(200)),
+                min_calls: 4,
+                in_a_row: Some(3),
+                open_for: ms(60),
+                probes: 2,
+                ..Default::default()
+            };
+            BoxService::new(breaker::BreakerLayer::new(c, w, ()).layer(inner))
+        }
+        "coalesce" => BoxService::new(coalesce::CoalesceLayer::new(w, by, ()).layer(inner)),
+        "sre-throttle" => {
+            BoxService::new(throttle::ThrottleLayer::new(throttle::Config::SRE, w, by, ()).layer(inner))
+        }
+        "admission-control" => {
+            BoxService::new(throttle::ThrottleLayer::new(throttle::Config::ENVOY, w, by, ()).layer(inner))
+        }
+        "rate-limit" => {
+            let rate = Rate::per_second(150.0).expect("a rate");
+            let c = rate::Config { rate, burst: 3, max_wait: Some(ms(20)) };
+            BoxService::new(rate::RateLayer::new(c, w, ()).layer(inner))
+        }
+        "dagor" => {
+            let c = dagor::Config { users: 4, window: ms(50), threshold: ms(2), ..dagor::Config::new(2) };
+            BoxService::new(dagor::DagorLayer::new(c, w, by, ()).layer(inner))
+        }
+        "breakwater" => {
+            let (target, rtt) = (ms(10), ms(10));
+            let c = breakwater::Config { target, rtt, grow: 0.2, ..breakwater::Config::new(2, 3) };
+            BoxService::new(breakwater::BreakwaterLayer::new(c, w, by, ()).layer(inner))
+        }
+        other => panic!("no such strategy: {other}"),
+    }
+}
+
+/// Runs sixty calls through a stack, and one when all is over.
+fn keeps_the_contract(kinds: &[&'static str], seed: u64) {
+    let (kinds, what) = (kinds.to_vec(), format!("{kinds:?} with seed {seed}"));
+    let ((outside, inside, idle), _) = sim::run(move |world| async move {
+        let stream = |name| Stream::new(seed, name);
+        let (outside, inside) = (Ledger::default(), Ledger::default());
+        let moody = Moody { world: world.clone(), stream: stream("moods") };
+        let seen = Observe::new(world.clone(), inside.clone()).layer(moody);
+        let stack = kinds.iter().rev().zip(0..).fold(BoxService::new(seen), |inner, (kind, i)| {
+            wrap(kind, &world, inner, ById(stream(["outer", "middle", "inner"][i % 3])))
+        });
+        let stack = Arc::new(Observe::new(world.clone(), outside.clone()).layer(stack));
+        let callers = stream("callers");
+        let all: Vec<_> = (0..60)
+            .map(|id| {
+                let (world, stack, mut dice) = (world.clone(), stack.clone(), callers.dice(id));
+                let arrives = Instant::ZERO + ms((dice.unit() * 300.0) as u64);
+                let leaves = arrives + ms((dice.unit() * 120.0) as u64);
+                world.clone().spawn("caller", async move {
+                    world.sleep_until(arrives).await;
+                    let call = Call { id, attempt: 0, deadline: None };
+                    race(stack.call(call), world.sleep_until(leaves)).await
                 })
-            }).collect();
-            for caller in callers {
-                caller.await.expect("no assertion failed");
-            }
-        }).expect("it ends");
+            })
+            .collect();
+        for caller in all {
+            let _panicked_or_not = caller.await;
+        }
+        world.sleep_until(world.now() + Duration::from_secs(3_600)).await;
+        let idle = stack.call(Call { id: IDLE, attempt: 0, deadline: None }).await;
+        let counts = |ledger: &Ledger| *ledger.0.lock().expect("no panic under the lock");
+        (counts(&outside), counts(&inside), idle)
+    })
+    .unwrap_or_else(|stuck| panic!("{what}: {stuck}"));
+    assert_eq!(outside, (61, 61), "{what}: offered is not the sum of outcomes");
+    assert_eq!(inside.0, inside.1, "{what}: something is left inside");
+    assert_eq!(idle, Ok(IDLE), "{what}: an idle system answers");
+}
+
+#[test]
+fn every_strategy_keeps_the_contract() {
+    for kind in KINDS {
+        (0..30).for_each(|seed| keeps_the_contract(&[kind], seed));
+    }
+}
+
+#[test]
+fn any_three_strategies_keep_the_contract() {
+    let picks = Stream::new(7, "stacks");
+    for seed in 0..300 {
+        let mut dice = picks.dice(seed);
+        let kinds = [0; 3].map(|_| KINDS[(dice.unit() * KINDS.len() as f64) as usize]);
+        keeps_the_contract(&kinds, seed);
     }
 }

@@ -1,7 +1,14 @@
 //! Strategies through their public API: a script of calls in, a timeline of decisions out, in virtual time.
 
+mod admission;
+mod breaker;
+mod coalesce;
 mod contract;
+mod deadline;
+mod hedge;
 mod limit;
+mod limit_contract;
 mod queue;
+mod retry;
 mod script;
 mod timeout;

@@ -2,13 +2,17 @@
 //!
 //! A script is a list of `name@arrival/work`, in milliseconds, with `!` for work that fails, `~ms` for a caller who goes
 //! away, `^n` for a priority from 0 (lowest) to 4, `*n` for a weight, `#n` for a class, `<ms` for a deadline:
-//! `"a@0/10 b@0/10! c@1/10~3 d@1/10^4*2#1<30"`.
+//! `"a@0/10 b@0/10! c@1/10~3 d@1/10^4*2#1<30"`. Work that differs by attempt is written `10!,10!,5`; the last is that of all
+//! others.
 
 use expect_test::Expect;
 use inflight_lab::sim;
 use inflight_strategies::{
+    attempt::{Attempt, Chance},
+    deadline::WithDeadline,
     event::{Event, Observer, Watch},
-    rt::{Clock as _, Executor as _, First, Instant, race},
+    hedge::tied::{Tied, Twin},
+    rt::{Clock as _, Executor as _, First, Instant, Rng, race},
     service::{Deadline, Failure, Priority, Service, Standing},
 };
 use std::{
@@ -21,13 +25,21 @@ use std::{
 pub(crate) struct Call {
     name: String,
     arrives: Instant,
-    work: u64,
-    fails: bool,
+    /// By attempt: how long, and whether it fails.
+    works: Vec<(u64, bool)>,
+    attempt: u32,
     patience: Option<u64>,
     priority: Priority,
     weight: u32,
     class: u8,
     deadline: Option<Instant>,
+    twin: Option<Twin>,
+}
+
+impl Attempt for Call {
+    fn attempt(&self, n: u32) -> Call {
+        Call { attempt: n, ..self.clone() }
+    }
 }
 
 impl Deadline for Call {
@@ -47,6 +59,54 @@ impl Standing for Call {
 
     fn weight(&self) -> u32 {
         self.weight
+    }
+}
+
+impl WithDeadline for Call {
+    fn with_deadline(self, at: Instant) -> Call {
+        Call { deadline: Some(at), ..self }
+    }
+}
+
+impl Tied for Call {
+    fn tied(&self, twin: Twin) -> Call {
+        Call { twin: Some(twin), ..self.clone() }
+    }
+
+    fn twin(&self) -> Option<&Twin> {
+        self.twin.as_ref()
+    }
+}
+
+impl Call {
+    /// The letters before the number: `a1` and `a2` are of the same kind.
+    pub(crate) fn kind(&self) -> &str {
+        self.name.trim_end_matches(|c: char| c.is_ascii_digit())
+    }
+
+    /// What this attempt is, how long it works, and whether it fails.
+    fn work(&self) -> (String, u64, bool) {
+        let (work, fails) = self.works[(self.attempt as usize).min(self.works.len() - 1)];
+        let name =
+            if self.attempt == 0 { self.name.clone() } else { format!("{}#{}", self.name, self.attempt) };
+        (name, work, fails)
+    }
+}
+
+/// Dice that always show one half.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Half;
+
+impl Rng for Half {
+    fn next_u64(&mut self) -> u64 {
+        1 << 63
+    }
+}
+
+impl Chance<Call> for Half {
+    type Dice = Half;
+    fn dice(&self, _: &Call) -> Half {
+        Half
     }
 }
 
@@ -92,9 +152,10 @@ impl Service<Call> for Worker {
     type Error = Failure<&'static str>;
 
     async fn call(&self, call: Call) -> Result<(), Failure<&'static str>> {
-        self.world.sleep_until(self.world.now() + ms(call.work)).await;
-        self.timeline.line(self.world.now(), &call.name, "worked");
-        if call.fails { Err(Failure::Failed("broken")) } else { Ok(()) }
+        let (name, work, fails) = call.work();
+        self.world.sleep_until(self.world.now() + ms(work)).await;
+        self.timeline.line(self.world.now(), &name, "worked");
+        if fails { Err(Failure::Failed("broken")) } else { Ok(()) }
     }
 }
 
@@ -115,16 +176,20 @@ fn parse(word: &str) -> Call {
     let (name, rest) = word.split_once('@').expect("name@arrival/work");
     let rest = format!("@{rest}");
     let priority = marked(&rest, '^').map_or(Priority::Medium, |n| PRIORITIES[n as usize]);
+    let (_, works) = rest.split_once('/').expect("name@arrival/work");
+    let works = works.split(['~', '^', '*', '#', '<']).next().expect("something is before a mark");
+    let work = |text: &str| (text.trim_end_matches('!').parse().expect("milliseconds"), text.ends_with('!'));
     Call {
         name: name.into(),
         arrives: Instant::ZERO + ms(marked(&rest, '@').expect("an arrival")),
-        work: marked(&rest, '/').expect("its work"),
-        fails: rest.contains('!'),
+        works: works.split(',').map(work).collect(),
+        attempt: 0,
         patience: marked(&rest, '~'),
         priority,
         weight: marked(&rest, '*').unwrap_or(1) as u32,
         class: marked(&rest, '#').unwrap_or(0) as u8,
         deadline: marked(&rest, '<').map(|n| Instant::ZERO + ms(n)),
+        twin: None,
     }
 }
 

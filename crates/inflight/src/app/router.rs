@@ -12,6 +12,7 @@ use inflight_lab::{
     stack::Both,
 };
 use inflight_strategies::{
+    deadline,
     event::Event,
     rt::Clock as _,
     service::{Failure, Outcome, Service as _},
@@ -59,6 +60,8 @@ pub type Reply = Response<Full<Bytes>>;
 pub const ID: HeaderName = HeaderName::from_static("x-inflight-id");
 /// The phase of a run that a request belongs to.
 pub const PHASE: HeaderName = HeaderName::from_static("x-inflight-phase");
+/// How much time the client has left, as gRPC writes it. Layers that know of deadlines keep to it.
+pub const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// How long the parts of the work took, in the standard's own notation.
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -89,7 +92,9 @@ impl App {
         let id = given.unwrap_or_else(|| self.telemetry.next_id());
         let finish = self.telemetry.span_writer(endpoint.index, headers);
         let trail = (given.is_some() || finish.is_some()).then(|| Trail::new(id, finish));
-        (Call { id, trail }, given.is_some())
+        let left = headers.get(TIMEOUT).and_then(|value| deadline::parse_timeout(value.to_str().ok()?));
+        let deadline = left.map(|left| self.world.now() + left);
+        (Call { trail, deadline, ..Call::new(id) }, given.is_some())
     }
 
     /// Everything but the endpoints.
@@ -154,7 +159,7 @@ fn respond(endpoint: &Endpoint, result: &Result<Both, Failure<Fault>>, total: Du
     body.extend_from_slice(b"}");
     let mut response = json(status::status(Outcome::of(result)), body.into());
     if let Err(Failure::Rejected(rejected)) = result {
-        let seconds = rejected.retry_after.map_or(1, |after| after.as_secs().max(1));
+        let seconds = rejected.retry_after.map_or(1, |after| after.as_secs_f64().ceil().max(1.0) as u64);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response

@@ -1,0 +1,379 @@
+//! Breakwater: the server hands out credits, and who has none does not even send.
+//!
+//! **What it does.** The server keeps a pool of credits and shares them among its clients. Once per round-trip time it looks at its
+//! queueing delay d: below the target the pool grows by a little per client, above it the pool shrinks by a factor that
+//! depends on how far above. A call takes one of its client's credits along and brings it back; a client without one
+//! refuses the call on the spot. What arrives although the queue is twice too long is dropped at the server's door.
+//!
+//! **Which failure it answers.** Overload by many clients with little work each: refusals cost the server as much as calls when
+//! calls take microseconds, so calls must not be sent in vain.
+//!
+//! **When it harms.** With one client it is a concurrency limit with a roundabout way to its value. With a service time
+//! that varies by itself the delay is noise, and the pool shrinks without overload. It starts slowly: one credit more per
+//! 1/(`grow` · clients) round trips.
+//!
+//! **Knobs.** `permits` (calls served at once, and the smallest pool; no default); `clients` (default 1); `target` (queueing delay, default 80 µs),
+//! `rtt` (how often it looks, default 10 µs), `grow` (credits per client and round trip, default 0.001), `shrink` (default 0.02):
+//! caladan's numbers for a service of 10 µs.
+//!
+//! **Where it comes from.** Cho et al., "Overload Control for µs-scale RPCs with Breakwater", OSDI 2020; steps and bounds are those of
+//! caladan's server (at most 64 credits per client, the pool at most halved). Clients refuse at once instead of keeping a queue of
+//! their own, so their demand is what is under way.
+//!
+//! **Slow services.** Everything is in proportion to the service time. For 0.75 s: `target = "300ms"` (0.4 of the service time, as in the
+//! paper), `rtt = "100ms"`, `grow` such that grow · clients / rtt is about one credit per second.
+
+use crate::{
+    event::{Event, Observer, Watch},
+    limit::{DEFAULT_QUEUE, MAX_PERMITS, Semaphore},
+    rt::{Clock, Instant},
+    service::{Failure, Layer, Reason, Rejected, Service},
+};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The most credits that a client can have (caladan's `CBW_MAX_WINDOW`).
+const MAX_WINDOW: u32 = 64;
+/// The pool is at most halved at once.
+const MOST_SHRINK: f64 = 0.5;
+/// Calls are dropped at the door when the delay is so many times the target.
+const DROP: u32 = 2;
+/// The largest number of clients.
+pub const MAX_CLIENTS: u32 = 100_000;
+
+/// Says which client sent a request, from 0.
+pub trait Client<Request>: Send + Sync + 'static {
+    /// The number of the client.
+    fn client(&self, request: &Request) -> u32;
+}
+
+/// How the pool moves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// Calls served at once, and the smallest pool.
+    pub permits: u32,
+    /// How many clients there are.
+    pub clients: u32,
+    /// The queueing delay that is wanted.
+    pub target: Duration,
+    /// How often the pool moves.
+    pub rtt: Duration,
+    /// Credits per client by which it grows.
+    pub grow: f64,
+    /// How strongly it shrinks: this times (d − target)/target.
+    pub shrink: f64,
+}
+
+impl Config {
+    /// caladan's numbers for a service of 10 µs.
+    pub fn new(permits: u32, clients: u32) -> Config {
+        let (target, rtt) = (Duration::from_micros(80), Duration::from_micros(10));
+        Config { permits, clients, target, rtt, grow: 0.001, shrink: 0.02 }
+    }
+
+    /// Whether the numbers make sense; the message says what would.
+    pub fn validate(&self) -> Result<(), &'static str> {
+        if self.permits == 0 || self.permits > MAX_PERMITS {
+            return Err("`permits` must be between 1 and 1000000");
+        }
+        if self.clients == 0 || self.clients > MAX_CLIENTS {
+            return Err("`clients` must be between 1 and 100000");
+        }
+        let is_time = |time: Duration| !time.is_zero() && time <= Duration::from_secs(60);
+        if !is_time(self.target) || !is_time(self.rtt) {
+            return Err("`target` and `rtt` must be above zero and at most 60s");
+        }
+        let is_gain = |gain: f64| gain > 0.0 && gain <= 100.0;
+        if !is_gain(self.grow) || !is_gain(self.shrink) {
+            return Err("`grow` and `shrink` must be above 0 and at most 100");
+        }
+        Ok(())
+    }
+
+    /// The same control with every duration multiplied by `factor`.
+    pub fn scaled(&self, factor: f64) -> Config {
+        Config { target: self.target.mul_f64(factor), rtt: self.rtt.mul_f64(factor), ..*self }
+    }
+}
+
+/// The deciding half: the pool, and every client's share of it.
+#[derive(Clone, Debug)]
+pub struct Credits {
+    config: Config,
+    pool: u32,
+    /// What was earned and is not yet a whole credit.
+    fraction: f64,
+    issued: u32,
+    clients: Vec<Account>,
+    looked: Instant,
+}
+
+/// One client's credits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    /// All of them.
+    window: u32,
+    /// Those that are with a call.
+    pending: u32,
+}
+
+impl Credits {
+    /// A pool of `permits` credits, none of which is issued.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn new(config: Config) -> Credits {
+        config.validate().expect("a valid Breakwater");
+        let clients = vec![Account::default(); config.clients as usize];
+        Credits { config, pool: config.permits, fraction: 0.0, issued: 0, clients, looked: Instant::ZERO }
+    }
+
+    /// The pool moves, if it is time: the queueing delay is `delay` now. Round trips that nobody looked at are made up for
+    /// if there is no queue; a queue counts once.
+    pub fn look(&mut self, now: Instant, delay: Duration) {
+        let trips = (now - self.looked).as_nanos() / self.config.rtt.as_nanos();
+        if trips == 0 {
+            return;
+        }
+        self.looked = now;
+        if delay < self.config.target {
+            self.fraction += f64::from(self.config.clients) * self.config.grow * trips as f64;
+            let whole = self.fraction.floor().min(f64::from(u32::MAX / 2));
+            self.fraction = (self.fraction - whole).min(1.0);
+            self.pool = self.pool.saturating_add(whole as u32);
+        } else {
+            let (d, target) = (delay.as_secs_f64(), self.config.target.as_secs_f64());
+            let factor = (1.0 - self.config.shrink * (d - target) / target).max(MOST_SHRINK);
+            self.pool = (f64::from(self.pool) * factor) as u32;
+        }
+        let most = self.config.clients.saturating_mul(MAX_WINDOW).max(self.config.permits);
+        self.pool = self.pool.clamp(self.config.permits, most);
+    }
+
+    /// A call of `client` takes a credit along, if it has one.
+    pub fn take(&mut self, client: u32) -> bool {
+        let client = (client % self.config.clients) as usize;
+        self.share_out(client, 1);
+        let account = &mut self.clients[client];
+        let has_one = account.pending < account.window;
+        account.pending += u32::from(has_one);
+        has_one
+    }
+
+    /// A call came back with its credit.
+    pub fn give_back(&mut self, client: u32) {
+        let client = (client % self.config.clients) as usize;
+        self.clients[client].pending -= 1;
+        self.share_out(client, 0);
+    }
+
+    /// Credits that exist, and those that clients hold.
+    pub fn pool(&self) -> (u32, u32) {
+        (self.pool, self.issued)
+    }
+
+    /// Decides a client's window anew; `demand` calls of it wait for a credit.
+    fn share_out(&mut self, client: usize, demand: u32) {
+        let Account { window, pending } = self.clients[client];
+        let open = self.pool.saturating_sub(self.issued);
+        let spare = (open / self.config.clients).max(1);
+        let wanted = pending + demand + spare;
+        let new = if self.issued < self.pool {
+            wanted.min(window + open)
+        } else if self.issued > self.pool {
+            window.saturating_sub(1)
+        } else {
+            window
+        };
+        let new = new.max(pending).min(MAX_WINDOW - 1).min(wanted);
+        self.clients[client].window = new;
+        self.issued = self.issued - window + new;
+    }
+}
+
+/// Puts Breakwater around a service. All services made by one layer share its credits.
+#[derive(Clone, Debug)]
+pub struct BreakwaterLayer<C, N, O = ()> {
+    credits: Arc<Mutex<Server>>,
+    permits: Arc<Semaphore>,
+    config: Config,
+    clock: C,
+    client: N,
+    observer: O,
+}
+
+/// The credits, and what the server last knew of its queue.
+#[derive(Debug)]
+struct Server {
+    credits: Credits,
+    delay: Duration,
+}
+
+impl<C, N, O> BreakwaterLayer<C, N, O> {
+    /// Credits for the clients that `client` tells apart.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn new(config: Config, clock: C, client: N, observer: O) -> Self {
+        let server = Server { credits: Credits::new(config), delay: Duration::ZERO };
+        let permits = Arc::new(Semaphore::new(config.permits, Some(DEFAULT_QUEUE)));
+        BreakwaterLayer { credits: Arc::new(Mutex::new(server)), permits, config, clock, client, observer }
+    }
+
+    /// Nothing but arithmetic happens under this lock.
+    fn server(&self) -> MutexGuard<'_, Server> {
+        self.credits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a credit, if the client has one and the queue is not far too long.
+    fn take(&self, now: Instant, client: u32) -> Result<Credit<'_, C, N, O>, Reason> {
+        let mut server = self.server();
+        if self.permits.waiting() == 0 {
+            server.delay = Duration::ZERO;
+        }
+        let delay = server.delay;
+        server.credits.look(now, delay);
+        if !server.credits.take(client) {
+            return Err(Reason::LimitReached);
+        }
+        drop(server);
+        let credit = Credit { layer: self, client };
+        if delay >= self.config.target * DROP { Err(Reason::Throttled) } else { Ok(credit) }
+    }
+}
+
+/// A credit on its way with a call; goes back when dropped.
+struct Credit<'a, C, N, O> {
+    layer: &'a BreakwaterLayer<C, N, O>,
+    client: u32,
+}
+
+impl<C, N, O> Drop for Credit<'_, C, N, O> {
+    fn drop(&mut self) {
+        self.layer.server().credits.give_back(self.client);
+    }
+}
+
+impl<S, C: Clone, N: Clone, O: Clone> Layer<S> for BreakwaterLayer<C, N, O> {
+    type Service = Credited<S, C, N, O>;
+    fn layer(&self, inner: S) -> Self::Service {
+        Credited { inner, shared: self.clone() }
+    }
+}
+
+/// A service that is called with credits only.
+#[derive(Clone, Debug)]
+pub struct Credited<S, C, N, O = ()> {
+    inner: S,
+    shared: BreakwaterLayer<C, N, O>,
+}
+
+impl<Request, S, C, N, O, T, E> Service<Request> for Credited<S, C, N, O>
+where
+    Request: Send,
+    T: Send,
+    E: Send,
+    S: Service<Request, Response = T, Error = Failure<E>>,
+    C: Clock,
+    N: Client<Request>,
+    O: Observer<Request>,
+{
+    type Response = T;
+    type Error = Failure<E>;
+
+    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
+        let layer = &self.shared;
+        let (start, mut watch) = (layer.clock.now(), layer.observer.observe(&request));
+        let refuse = |why| Err(Failure::Rejected(Rejected { by: "breakwater", why, retry_after: None }));
+        let _goes_back_in_the_end = match layer.take(start, layer.client.client(&request)) {
+            Ok(credit) => credit,
+            Err(why) => {
+                watch.on_event(start, Event::Rejected(why));
+                return refuse(why);
+            }
+        };
+        let Ok(_held_until_the_call_ends) = layer.permits.acquire().await else {
+            watch.on_event(start, Event::Rejected(Reason::QueueFull));
+            return refuse(Reason::QueueFull);
+        };
+        let now = layer.clock.now();
+        layer.server().delay = now - start;
+        watch.on_event(now, Event::Admitted { waited: now - start });
+        self.inner.call(request).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn us(us: u64) -> Instant {
+        Instant::from_nanos(us * 1_000)
+    }
+
+    fn micros(us: u64) -> Duration {
+        Duration::from_micros(us)
+    }
+
+    #[test]
+    fn caladan_pool_grows_by_a_thousandth_of_the_clients() {
+        // 100 clients: a tenth of a credit per round trip of 10 µs.
+        let mut credits = Credits::new(Config::new(4, 100));
+        (1..=9).for_each(|i| credits.look(us(i * 10), micros(0)));
+        assert_eq!(credits.pool, 4);
+        (10..=21).for_each(|i| credits.look(us(i * 10), micros(79)));
+        assert_eq!(credits.pool, 6, "what is not yet whole is kept");
+        credits.look(us(215), micros(0));
+        assert_eq!(credits.pool, 6, "half a round trip later it is not time");
+    }
+
+    #[test]
+    fn caladan_pool_shrinks_with_the_excess_and_at_most_by_half() {
+        let mut credits = Credits::new(Config::new(4, 100));
+        credits.pool = 1_000;
+        credits.look(us(10), micros(80));
+        assert_eq!(credits.pool, 1_000, "at the target the factor is 1");
+        credits.look(us(20), micros(160));
+        assert_eq!(credits.pool, 980, "1 − 0.02 · (160 − 80)/80");
+        credits.look(us(30), micros(480));
+        assert_eq!(credits.pool, 882, "1 − 0.02 · 5");
+        credits.look(us(40), micros(80_000));
+        assert_eq!(credits.pool, 441);
+        (5..40).for_each(|i| credits.look(us(i * 10), micros(80_000)));
+        assert_eq!(credits.pool, 4, "never below the permits");
+        credits.look(us(1_000_000_000), micros(0));
+        assert_eq!(credits.pool, 6_400, "never above 64 per client");
+    }
+
+    #[test]
+    fn caladan_windows_share_what_is_open() {
+        // Two clients, ten credits: the first call of a client gets pending + demand + max(open/clients, 1), if there is as much.
+        let mut credits = Credits::new(Config::new(10, 2));
+        assert!(credits.take(0));
+        assert_eq!(credits.clients[0].window, 6, "1 + 10/2");
+        assert!(credits.take(1));
+        assert_eq!(credits.clients[1].window, 3, "1 + 4/2");
+        assert_eq!(credits.pool(), (10, 9));
+        // One is open: the first client may have it besides those that it has.
+        let taken = (0..20).filter(|_| credits.take(0)).count();
+        assert!((4..=6).contains(&taken), "{taken}");
+        assert!(credits.issued <= 10);
+    }
+
+    #[test]
+    fn windows_follow_a_pool_that_shrinks_and_keep_what_is_pending() {
+        let mut credits = Credits::new(Config::new(10, 1));
+        let taken = (0..20).filter(|_| credits.take(0)).count();
+        assert_eq!(taken, 10);
+        credits.config.permits = 2;
+        credits.look(us(10), micros(1_000_000));
+        assert_eq!(credits.pool(), (5, 10));
+        (0..6).for_each(|_| credits.give_back(0));
+        assert_eq!(credits.clients[0].pending, 4);
+        assert_eq!(credits.issued, 5, "one credit fewer with every answer, down to the pool");
+        (0..4).for_each(|_| credits.give_back(0));
+        assert_eq!(credits.clients[0].pending, 0);
+    }
+}
