@@ -20,6 +20,8 @@ pub(super) struct Workers {
     runtime: tokio::runtime::Runtime,
 }
 
+/// How many results of each thread may wait to be taken.
+const AHEAD: usize = 8;
 /// How often the one who waits looks up.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -58,8 +60,8 @@ impl Workers {
         mut done: impl FnMut(usize, T),
     ) -> bool {
         let (job, next) = (Arc::new(job), Arc::new(AtomicUsize::new(0)));
-        // Threads that are ahead wait for whoever takes their results: memory does not grow with the number of jobs.
-        let (give, take) = sync_channel(self.threads);
+        // Threads that are far ahead wait for whoever takes their results: memory does not grow with the number of jobs.
+        let (give, take) = sync_channel(AHEAD * self.threads);
         for _ in 0..self.threads.min(jobs) {
             let (job, next, give, stopped) = (job.clone(), next.clone(), give.clone(), self.stopped.clone());
             std::thread::spawn(move || {
