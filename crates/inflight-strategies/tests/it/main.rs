@@ -3,10 +3,10 @@
 mod admission;
 mod breaker;
 mod coalesce;
-mod contract;
 mod deadline;
 mod hedge;
 mod limit;
 mod retry;
 mod script;
+mod stacks;
 mod timeout;
