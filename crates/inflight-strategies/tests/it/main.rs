@@ -3,7 +3,6 @@
 mod admission;
 mod breaker;
 mod coalesce;
-mod contract;
 mod deadline;
 mod hedge;
 mod limit;
@@ -11,4 +10,5 @@ mod limit_contract;
 mod queue;
 mod retry;
 mod script;
+mod stacks;
 mod timeout;
