@@ -249,6 +249,7 @@ fn windowed(table: &mut Table<'_, '_>) -> Option<windowed::Config> {
     let samples = or(table, "samples", default.samples, |v| v.count(10..=windowed::MAX_SAMPLES));
     let ignore_below = or(table, "ignore-below", default.ignore_below, Value::duration);
     let percentile = maybe(table, "percentile", Value::ratio);
+    let keep = or(table, "keep", default.keep, |v| v.count(10..=windowed::MAX_SAMPLES));
     Some(windowed::Config {
         of: of?,
         min_window: min_window?,
@@ -256,6 +257,7 @@ fn windowed(table: &mut Table<'_, '_>) -> Option<windowed::Config> {
         samples: samples?,
         ignore_below: ignore_below?,
         percentile: percentile?,
+        keep: keep?,
     })
 }
 

@@ -15,6 +15,8 @@ fn shipped_experiments_are_good() {
     for text in [
         include_str!("../../../../experiments/four-endpoints.toml"),
         include_str!("../../../../experiments/memory-cliff.toml"),
+        include_str!("../../../../experiments/queues.toml"),
+        include_str!("../../../../experiments/adaptive-limits.toml"),
     ] {
         assert!(document(text).is_experiment());
     }

@@ -1,13 +1,19 @@
 //! The limit as a layer; the module above tells what it is for.
 
-use super::{Permit, Semaphore, config::Config};
+use super::{Acquire, Permit, Semaphore, config::Config};
 use crate::{
     event::{Event, Observer, Watch},
     queue::Ticket,
     rt::{Clock, First, Instant, Rng, race},
     service::{Failure, Layer, Outcome, Reason, Rejected, Service, Standing},
 };
-use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    future::{Future as _, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 /// Reads off a request what the queue wants to know of it.
 pub trait Tickets<Request>: Send + Sync {
@@ -129,8 +135,9 @@ where
         match if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None } {
             Some(permit) => visit.admitted(permit, start),
             None => {
-                let permit = wait(semaphore, ticket, *max_wait, clock).await;
-                if let Err(why) = visit.told(permit) {
+                let acquire = pin!(semaphore.acquire_for(ticket));
+                let patience = max_wait.map_or(Instant::NEVER, |wait| start + wait);
+                if let Err(why) = visit.told(wait(acquire, patience, clock).await) {
                     return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
                 }
             }
@@ -141,26 +148,21 @@ where
     }
 }
 
-/// Waits in line for a permit, as long as one may.
+/// Waits in line for a permit until `patience`, or until the queue says that it is too late.
 async fn wait<'a, C: Clock>(
-    semaphore: &'a Semaphore,
-    ticket: Ticket,
-    max_wait: Option<Duration>,
+    mut acquire: Pin<&mut Acquire<'a>>,
+    patience: Instant,
     clock: &C,
 ) -> Result<Permit<'a>, Reason> {
-    let mut acquire = pin!(semaphore.acquire_for(ticket));
     // Most calls learn at once what becomes of them; only the others need a timer.
-    let at_once = std::future::poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await;
-    if let Poll::Ready(permit) = at_once {
+    if let Poll::Ready(permit) = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await {
         return permit;
     }
-    let patience = max_wait.map_or(Instant::NEVER, |wait| ticket.arrived + wait);
-    let deadline = semaphore.leaves(&ticket);
-    let ends = patience.min(deadline);
-    if ends == Instant::NEVER {
+    let deadline = acquire.leaves();
+    if patience.min(deadline) == Instant::NEVER {
         return acquire.await;
     }
-    match race(acquire, clock.sleep_until(ends)).await {
+    match race(acquire, clock.sleep_until(patience.min(deadline))).await {
         First::Left(permit) => permit,
         First::Right(()) if deadline < patience => Err(Reason::TooLate),
         First::Right(()) => Err(Reason::WaitedTooLong),

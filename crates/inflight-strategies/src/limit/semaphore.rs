@@ -100,11 +100,6 @@ impl Semaphore {
         self.lock().waiting()
     }
 
-    /// When a call with this ticket must leave the line, by its deadline; [`Instant::NEVER`] if the queue does not care.
-    pub(super) fn leaves(&self, ticket: &Ticket) -> Instant {
-        if self.plain { Instant::NEVER } else { self.lock().leaves(ticket) }
-    }
-
     /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one. Wakers
     /// are woken and dropped without it.
     #[inline]
@@ -158,6 +153,11 @@ pub struct Acquire<'a> {
 }
 
 impl<'a> Acquire<'a> {
+    /// When the call must leave the line, by its deadline; [`Instant::NEVER`] if the queue does not care.
+    pub(super) fn leaves(&self) -> Instant {
+        if self.semaphore.plain { Instant::NEVER } else { self.semaphore.lock().leaves(&self.ticket) }
+    }
+
     #[inline]
     fn arrive(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'a>, Reason>> {
         if !self.semaphore.plain {

@@ -74,6 +74,11 @@ impl Codel {
         }
     }
 
+    /// Other knobs from now on; what was seen so far stays.
+    pub fn set(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// A call whose turn comes at `now` has waited `delay`: whether to drop it.
     pub fn drops(&mut self, now: Instant, delay: Duration) -> bool {
         if now > self.interval_ends && !self.starts_interval {
@@ -143,6 +148,34 @@ mod tests {
         let mut codel = Codel::new(Config::default());
         codel.drops(Instant::from_nanos(1), ms(40));
         assert_eq!(codel.load(), 100);
+    }
+
+    #[test]
+    fn folly_codel_update_target_delay_and_interval() {
+        let mut codel = Codel::new(Config::default());
+        let now = Instant::from_nanos(1);
+        assert!(!codel.drops(now, ms(40)));
+        codel.set(Config { target: ms(40), interval: ms(100) });
+        assert!(!codel.drops(now, ms(40)));
+        codel.set(Config::default());
+        let now = now + ms(110);
+        assert!(!codel.drops(now, ms(40)) && codel.drops(now, ms(40)));
+
+        let mut codel = Codel::new(Config::default());
+        let now = Instant::from_nanos(1);
+        assert!(!codel.drops(now, ms(50)));
+        let now = now + ms(110);
+        assert!(!codel.drops(now, ms(50)) && codel.drops(now, ms(50)));
+        codel.set(Config { target: ms(5), interval: ms(200) });
+        let now = now + ms(101);
+        assert!(!codel.drops(now, ms(20)) && codel.drops(now, ms(20)));
+    }
+
+    #[test]
+    fn folly_codel_invalid_params() {
+        assert!(Config { target: ms(110), interval: ms(100) }.validate().is_err());
+        assert!(Config { target: ms(20), interval: ms(5) }.validate().is_err());
+        assert!(Config { target: ms(10), interval: ms(200) }.validate().is_ok());
     }
 
     #[test]

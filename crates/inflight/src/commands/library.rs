@@ -7,9 +7,11 @@ use inflight_lab::experiment::{
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
 /// Name and text of every built-in experiment.
-pub(super) const EXPERIMENTS: [(&str, &str); 2] = [
+pub(super) const EXPERIMENTS: [(&str, &str); 4] = [
     ("four-endpoints", include_str!("../../../../experiments/four-endpoints.toml")),
     ("memory-cliff", include_str!("../../../../experiments/memory-cliff.toml")),
+    ("queues", include_str!("../../../../experiments/queues.toml")),
+    ("adaptive-limits", include_str!("../../../../experiments/adaptive-limits.toml")),
 ];
 
 /// A document with the text that it was read from.

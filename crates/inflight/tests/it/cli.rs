@@ -51,7 +51,7 @@ fn an_unknown_experiment_is_bad_input() {
         expect![[r#"
             exit 2
             --- stderr
-            error: no experiment "four-endpoint". did you mean four-endpoints? There is four-endpoints, memory-cliff; or give a file's path
+            error: no experiment "four-endpoint". did you mean four-endpoints? There is four-endpoints, memory-cliff, queues, adaptive-limits; or give a file's path
         "#]],
     );
     check(
@@ -122,6 +122,10 @@ fn there_is_nothing_to_show_before_a_run() {
                   The same work four ways: what does each do to latency, and what is in flight meanwhile?
               memory-cliff
                   Does a limit keep the tail short when B degrades with concurrency?
+              queues
+                  Which queue keeps the goodput when more comes than can be served?
+              adaptive-limits
+                  Which adaptive limit finds what an overloaded pool bears?
 
             Runs in runs (inflight show ID)
               none yet

@@ -14,6 +14,9 @@
 //! | [`correlation`] | latency, and how throughput and latency follow concurrency | failsafe-go |
 //! | [`bbr`] | most passes × shortest round trip | aegis, Sentinel |
 //!
+//! Their trajectories are the references', limit by limit, over tens of thousands of random samples (Envoy's: over the cases
+//! of its own test).
+//!
 //! **What counts.** Completed calls, by their time inside; calls that timed out or were rejected further in, as dropped.
 //! Failures, lost tasks and callers who went away say nothing about latency and are ignored, as in Netflix' library. So a
 //! timeout must stand *inside* the limit to be seen: outside of it, it is a caller who went away.
@@ -30,6 +33,8 @@ pub mod gradient2;
 mod histogram;
 mod measure;
 mod recent;
+#[cfg(test)]
+mod trajectories;
 pub mod vegas;
 pub mod windowed;
 

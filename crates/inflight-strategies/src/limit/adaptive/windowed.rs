@@ -10,7 +10,8 @@
 //! drops the whole window.
 //!
 //! **Knobs.** `of` (the limiter), `min-window` (1 s, at least 100 ms), `max-window` (1 s), `samples` (10, at least 10),
-//! `ignore-below` (round trip, 100 us), `percentile` (default: the average; of the first `samples` calls). All Netflix'.
+//! `ignore-below` (round trip, 100 us), `percentile` (default: the average), `keep` (the first so many calls of a window,
+//! whose percentile it is; 100, ours: with a percentile Netflix has no default). All others Netflix'.
 //!
 //! **Where it comes from.** Netflix' concurrency-limits, `WindowedLimit`.
 //!
@@ -41,8 +42,10 @@ pub struct Config {
     pub samples: u32,
     /// Shorter round trips are left out.
     pub ignore_below: Duration,
-    /// Which percentile of the first `samples` round trips stands for a window; `None`: the average of all.
+    /// Which percentile of the first `keep` round trips stands for a window; `None`: the average of all.
     pub percentile: Option<Ratio>,
+    /// Calls of a window that are kept, if it is a percentile that stands for it.
+    pub keep: u32,
 }
 
 impl Config {
@@ -56,6 +59,7 @@ impl Config {
             samples: 10,
             ignore_below: Duration::from_micros(100),
             percentile: None,
+            keep: 100,
         }
     }
 
@@ -71,6 +75,9 @@ impl Config {
         }
         if self.percentile.is_some_and(|p| p.value() <= 0.0 || p.value() >= 1.0) {
             return Err("`percentile` must be above 0% and below 100%");
+        }
+        if self.percentile.is_some() && !(self.samples..=MAX_SAMPLES).contains(&self.keep) {
+            return Err("`keep` must be at least `samples` and at most 100000");
         }
         self.of.validate()
     }
@@ -137,7 +144,7 @@ impl Windowed {
 
     /// Whether a call still fits: a window with a percentile keeps only the first ones.
     fn takes(&self) -> bool {
-        self.config.percentile.is_none() || self.window.count < self.config.samples
+        self.config.percentile.is_none() || self.window.count < self.config.keep
     }
 }
 
