@@ -37,7 +37,7 @@ fn all_problems_are_said_at_once_with_their_place() {
               |
             3 | erors = "5%"
               | ^^^^^ did you mean `errors`?
-              = keys of [service.b]: latency, stragglers, errors, contention
+              = keys of [service.b]: latency, stragglers, errors, contention, faults
 
             error: `calls` knows no `paralel`
              --> x.toml:7:9
