@@ -5,7 +5,7 @@ use inflight_lab::{
     call::{Place, Sink},
     experiment::Document,
     sim, trial,
-    workload::Arrivals,
+    workload::{Arrivals, Traffic},
 };
 use inflight_strategies::{event::Event, rt::Instant, units::Rate};
 use std::{sync::Arc, time::Duration};
@@ -35,7 +35,7 @@ pub fn async_limited(count: u64) -> Outcome {
     let mut document = document();
     let arm = document.endpoints.iter().position(|e| e.name == "async-limited").expect("one of the four");
     let workload = document.workload.as_mut().expect("an experiment has one");
-    workload.duration = Duration::from_secs_f64(count as f64 / workload.arrivals.rate().as_per_second());
+    workload.duration = Duration::from_secs_f64(count as f64 / workload.rate().expect("an open loop").as_per_second());
     workload.warmup = Duration::ZERO;
     Outcome { count: run(&document, arm), wait_ms: f64::NAN, hash: 0 }
 }
@@ -44,7 +44,7 @@ pub fn async_limited(count: u64) -> Outcome {
 pub fn four_arms(_: u64) -> Outcome {
     let mut document = document();
     let workload = document.workload.as_mut().expect("an experiment has one");
-    workload.arrivals = Arrivals::Poisson(Rate::per_second(200.0).expect("a rate"));
+    workload.traffic = Traffic::Open(Arrivals::Poisson(Rate::per_second(200.0).expect("a rate")));
     workload.duration = Duration::from_secs(60);
     let arms = document.endpoints.len();
     assert_eq!(arms, 4);

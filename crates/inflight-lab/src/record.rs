@@ -1,6 +1,6 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
-use crate::workload::Workload;
+use crate::workload::{Traffic, Workload};
 use hdrhistogram::Histogram;
 use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
@@ -140,9 +140,22 @@ pub struct Record {
     pub wait: Histogram<u64>,
     /// The whole run in ticks, warm-up included.
     pub timeline: Vec<Tick>,
+    /// What users went through who retry; `None` if they don't.
+    pub users: Option<Experience>,
+    /// Whether requests have a schedule that they can be late for.
+    has_schedule: bool,
     start: Instant,
     in_flight: Gauge,
     sojourn_sum: Duration,
+}
+
+/// What users went through, over all the attempts of each. Those who were still trying at the end are not in it.
+#[derive(Clone, Debug)]
+pub struct Experience {
+    /// From the intended start of the first attempt to the good answer.
+    pub served: Histogram<u64>,
+    /// How many got no good answer from any of their attempts.
+    pub gave_up: u64,
 }
 
 /// Something that goes up and down, its integral over the counted time and its peak.
@@ -174,6 +187,8 @@ impl Record {
             lateness: histogram(),
             wait: histogram(),
             timeline: Vec::new(),
+            users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
+            has_schedule: matches!(workload.traffic, Traffic::Open(_)),
             start,
             in_flight: Gauge { changed: start, ..Gauge::default() },
             sojourn_sum: Duration::ZERO,
@@ -245,7 +260,9 @@ impl Record {
         }
         *self.endings.entry(reply.ending).or_default() += 1;
         self.sojourn_sum += done - sent;
-        note(&mut self.lateness, sent - intended);
+        if self.has_schedule {
+            note(&mut self.lateness, sent - intended);
+        }
         if reply.ending == Ending::Completed {
             note(&mut self.completed, done - intended);
         }
@@ -255,6 +272,12 @@ impl Record {
         if let Some(wait) = reply.wait {
             note(&mut self.wait, wait);
         }
+    }
+
+    /// What the user went through whose first attempt was due at `intended`, if that is counted.
+    fn user(&mut self, intended: Instant) -> Option<&mut Experience> {
+        let is_counted = self.is_counted(intended);
+        self.users.as_mut().filter(|_| is_counted)
     }
 
     /// Closes the books at `now`: whatever has not ended is unfinished.
@@ -301,6 +324,20 @@ impl Recorder {
         }
     }
 
+    /// A user whose first attempt was due at `intended` has got a good answer at `now`.
+    pub fn on_user_served(&self, intended: Instant, now: Instant) {
+        if let Some(users) = self.lock().0.user(intended) {
+            note(&mut users.served, now - intended);
+        }
+    }
+
+    /// A user whose first attempt was due at `intended` will not try again.
+    pub fn on_user_gave_up(&self, intended: Instant) {
+        if let Some(users) = self.lock().0.user(intended) {
+            users.gave_up += 1;
+        }
+    }
+
     /// Requests in flight now.
     pub fn in_flight(&self) -> u32 {
         self.lock().0.in_flight.value
@@ -339,11 +376,8 @@ mod tests {
     }
 
     fn workload(warmup_ms: u64, duration_ms: u64) -> Workload {
-        Workload {
-            arrivals: Arrivals::Constant(Rate::per_second(1.0).expect("a rate")),
-            duration: Duration::from_millis(duration_ms),
-            warmup: Duration::from_millis(warmup_ms),
-        }
+        let arrivals = Arrivals::Constant(Rate::per_second(1.0).expect("a rate"));
+        Workload::open(arrivals, Duration::from_millis(duration_ms), Duration::from_millis(warmup_ms))
     }
 
     fn sample(intended: u64, sent: u64, done: u64, ending: Ending) -> Sample {

@@ -5,7 +5,7 @@ use crate::{
     call::{Call, Sink, Trail, Which},
     dependency::{Dependency, Fault},
     experiment::Document,
-    load::{OpenLoop, Shot},
+    load::{Driver, Shot},
     record::{Ending, Record, Reply},
     sim::{self, Settings, Stuck, Trace},
     stack::{self, Both, Stack},
@@ -32,9 +32,9 @@ pub fn run(
     let document = document.clone();
     sim::run_with(settings, move |world| async move {
         let target = Direct(endpoint(&document, arm, &world, sink));
-        let workload = document.workload.expect("an experiment has a workload");
+        let workload = document.workload.clone().expect("an experiment has a workload");
         let (seed, start) = (document.seed, Instant::ZERO);
-        let driver = OpenLoop { world, workload, seed, start, patience: PATIENCE };
+        let driver = Driver { world, workload, seed, start, patience: PATIENCE };
         driver.run(&target, &driver.recorder()).await
     })
 }

@@ -1,8 +1,16 @@
 //! What concurrency does to a dependency: real models, each with its waiting.
 
-use super::shared_rate::{SharedRate, Slowdown};
-use inflight_strategies::{limit::Semaphore, rt::World};
-use std::time::Duration;
+use super::{
+    faults::Faults,
+    pace::Pace,
+    servers::Servers,
+    shared_rate::{SharedRate, Slowdown},
+};
+use inflight_strategies::{
+    limit::Semaphore,
+    rt::{Task as _, World},
+};
+use std::{sync::Arc, time::Duration};
 
 /// A model of contention, as configured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,49 +43,86 @@ impl ContentionSpec {
 
 /// A model of contention at work.
 #[derive(Debug)]
-pub enum Contention<W: World> {
-    /// Only sleeps.
-    None(W),
-    /// A pool of servers.
-    Pool(W, Semaphore),
-    /// A lock.
-    Mutex(W, Semaphore, Duration),
-    /// A shared rate.
+pub struct Contention<W: World> {
+    world: W,
+    pace: Pace,
+    model: Model<W>,
+}
+
+#[derive(Debug)]
+enum Model<W: World> {
+    None,
+    Pool(Semaphore),
+    /// A pool whose number of servers changes; a task does that, as long as the pool is there.
+    Varying(Arc<Servers>),
+    Mutex(Semaphore, Duration),
     Shared(SharedRate<W>),
 }
 
 impl<W: World> Contention<W> {
     /// Sets the model up in `world`. The lines in front of pools and locks have no bound: what bounds them is a strategy.
     pub fn new(spec: &ContentionSpec, world: W) -> Self {
-        match *spec {
-            ContentionSpec::None => Contention::None(world),
-            ContentionSpec::Pool { servers } => Contention::Pool(world, Semaphore::new(servers, None)),
-            ContentionSpec::Mutex { hold } => Contention::Mutex(world, Semaphore::new(1, None), hold),
-            ContentionSpec::Shared(slowdown) => Contention::Shared(SharedRate::new(slowdown, world)),
-        }
+        Contention::with_faults(spec, &Faults::new(&[], world.now()), world)
+    }
+
+    /// The same with `faults`.
+    pub(super) fn with_faults(spec: &ContentionSpec, faults: &Faults, world: W) -> Self {
+        let pace = faults.pace();
+        let model = match *spec {
+            ContentionSpec::None => Model::None,
+            ContentionSpec::Pool { servers } => pool(servers, faults, &world),
+            ContentionSpec::Mutex { hold } => Model::Mutex(Semaphore::new(1, None), hold),
+            ContentionSpec::Shared(slowdown) => {
+                Model::Shared(SharedRate::new(slowdown, pace.clone(), world.clone()))
+            }
+        };
+        Contention { world, pace, model }
     }
 
     /// Does `work`, as long as it takes. Dropping the future gives up the work and whatever it held.
     pub async fn serve(&self, work: Duration) {
-        match self {
-            Contention::None(world) => rest(world, work).await,
-            Contention::Pool(world, servers) => {
+        match &self.model {
+            Model::None => self.rest(work).await,
+            Model::Pool(servers) => {
                 let _server = servers.acquire().await;
-                rest(world, work).await;
+                self.rest(work).await;
             }
-            Contention::Mutex(world, lock, hold) => {
+            Model::Varying(servers) => {
+                let _server = servers.acquire().await;
+                self.rest(work).await;
+            }
+            Model::Mutex(lock, hold) => {
                 let held = lock.acquire().await;
-                rest(world, *hold).await;
+                self.rest(*hold).await;
                 drop(held);
-                rest(world, work.saturating_sub(*hold)).await;
+                self.rest(work.saturating_sub(*hold)).await;
             }
-            Contention::Shared(shared) => shared.serve(work).await,
+            Model::Shared(shared) => shared.serve(work).await,
+        }
+    }
+
+    async fn rest(&self, work: Duration) {
+        if !work.is_zero() {
+            let end = self.pace.end(self.world.now(), work.as_nanos() as f64);
+            self.world.sleep_until(end).await;
         }
     }
 }
 
-async fn rest<W: World>(world: &W, time: Duration) {
-    if !time.is_zero() {
-        world.sleep_until(world.now() + time).await;
+fn pool<W: World>(servers: u32, faults: &Faults, world: &W) -> Model<W> {
+    let changes = faults.servers(servers);
+    if changes.is_empty() {
+        return Model::Pool(Semaphore::new(servers, None));
     }
+    let pool = Arc::new(Servers::new(servers));
+    let (changed, clock) = (Arc::downgrade(&pool), world.clone());
+    let change = async move {
+        for (at, number) in changes {
+            clock.sleep_until(at).await;
+            let Some(pool) = changed.upgrade() else { return };
+            pool.set(number);
+        }
+    };
+    world.spawn("servers", change).detach();
+    Model::Varying(pool)
 }

@@ -1,20 +1,26 @@
 //! Service A and Service B: simulated dependencies that draw a latency, contend, answer or fail.
 
 mod contention;
+mod faults;
 mod latency;
+mod pace;
+mod servers;
 mod shared_rate;
 
 pub use contention::{Contention, ContentionSpec};
+pub use faults::{Effect, MAX_FAULTS, ScheduledFault};
 pub(crate) use latency::Z99;
 pub use latency::{Latency, MAX_LATENCY, Stragglers};
 pub use shared_rate::{SharedRate, Slowdown};
+
+use faults::{Crash, Faults};
 
 use crate::{
     call::{Call, Which},
     draws::Stream,
 };
 use inflight_strategies::{
-    rt::{Rng, World},
+    rt::{First, Instant, Rng, World, race},
     service::{Failure, Service},
     units::Ratio,
 };
@@ -31,6 +37,8 @@ pub struct Profile {
     pub errors: Ratio,
     /// What concurrency does to it.
     pub contention: ContentionSpec,
+    /// What goes wrong with it, and when.
+    pub faults: Vec<ScheduledFault>,
 }
 
 impl Profile {
@@ -50,6 +58,7 @@ impl Profile {
             stragglers: None,
             errors,
             contention: ContentionSpec::None,
+            faults: Vec::new(),
         }
     }
 
@@ -58,6 +67,7 @@ impl Profile {
         Profile {
             latency: self.latency.scaled(factor),
             contention: self.contention.scaled(factor),
+            faults: self.faults.iter().map(|fault| fault.scaled(factor)).collect(),
             ..self.clone()
         }
     }
@@ -104,7 +114,12 @@ impl Fates {
 
     /// The same for attempt `n` at it; attempt 0 is the request itself.
     pub fn of_attempt(&self, profile: &Profile, id: u64, n: u32) -> Option<Duration> {
-        if profile.errors > Ratio::ZERO && self.errors.attempt(id, n).unit() < profile.errors.value() {
+        self.under(profile, profile.errors, (id, n))
+    }
+
+    /// The same where another share than the profile's fails.
+    fn under(&self, profile: &Profile, errors: Ratio, (id, n): (u64, u32)) -> Option<Duration> {
+        if errors > Ratio::ZERO && self.errors.attempt(id, n).unit() < errors.value() {
             return None;
         }
         let work = profile.latency.draw(&mut self.latency.attempt(id, n));
@@ -124,19 +139,41 @@ pub struct Dependency<W: World> {
     profile: Profile,
     seed: u64,
     fates: Fates,
+    faults: Faults,
     contention: Contention<W>,
+    world: W,
 }
 
 impl<W: World> Dependency<W> {
-    /// Starts the dependency `which` with `profile` in `world`.
+    /// Starts the dependency `which` with `profile` in `world`; its faults are due relative to now.
     pub fn new(which: Which, profile: Profile, seed: u64, world: W) -> Arc<Self> {
-        let contention = Contention::new(&profile.contention, world);
-        Arc::new(Dependency { which, seed, fates: Fates::new(seed, which), contention, profile })
+        let faults = Faults::new(&profile.faults, world.now());
+        let contention = Contention::with_faults(&profile.contention, &faults, world.clone());
+        Arc::new(Dependency {
+            which,
+            seed,
+            fates: Fates::new(seed, which),
+            faults,
+            contention,
+            profile,
+            world,
+        })
     }
 
     /// The seed of the run that it is in.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What awaits request `id`, which comes at `now`: its work and the crash that may end it, or `None` if it fails.
+    fn fate(&self, attempt: (u64, u32), now: Instant) -> Option<(Duration, Option<Instant>)> {
+        let crash = match self.faults.crash(now) {
+            Crash::Now => return None,
+            Crash::None => None,
+            Crash::At(crash) => Some(crash),
+        };
+        let errors = self.faults.errors(self.profile.errors, now);
+        Some((self.fates.under(&self.profile, errors, attempt)?, crash))
     }
 }
 
@@ -145,9 +182,19 @@ impl<W: World> Service<Call> for Dependency<W> {
     type Error = Failure<Fault>;
 
     async fn call(&self, call: Call) -> Result<Answer, Failure<Fault>> {
-        let work = self.fates.of_attempt(&self.profile, call.id, call.attempt);
-        let work = work.ok_or(Failure::Failed(Fault(self.which)))?;
-        self.contention.serve(work).await;
+        const FAILED: fn(Which) -> Failure<Fault> = |which| Failure::Failed(Fault(which));
+        let fate = match self.faults.is_empty() {
+            true => self.fates.of_attempt(&self.profile, call.id, call.attempt).map(|work| (work, None)),
+            false => self.fate((call.id, call.attempt), self.world.now()),
+        };
+        let (work, crash) = fate.ok_or(FAILED(self.which))?;
+        match crash {
+            None => self.contention.serve(work).await,
+            Some(crash) => match race(self.contention.serve(work), self.world.sleep_until(crash)).await {
+                First::Left(()) => {}
+                First::Right(()) => return Err(FAILED(self.which)),
+            },
+        }
         Ok(Answer { work })
     }
 }

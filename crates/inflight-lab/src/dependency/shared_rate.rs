@@ -2,8 +2,9 @@
 //!
 //! All in service progress at the same rate r(n), so one *virtual-work clock* V with dV/dt = r(n) does for all: a request
 //! with work w that enters at V₀ ends when V reaches V₀ + w. Only the one that ends first needs a timer, and only that
-//! timer moves when n changes: O(log n) per event.
+//! timer moves when n changes: O(log n) per event. Scheduled faults multiply the rate by a plan that is known beforehand.
 
+use super::pace::Pace;
 use inflight_strategies::rt::{Instant, World};
 use std::{
     collections::BTreeMap,
@@ -58,6 +59,8 @@ type Ticket = (u64, u64);
 #[derive(Debug)]
 struct Progress<T> {
     slowdown: Slowdown,
+    /// What faults do to everybody's speed, beside what the requests do to each other.
+    pace: Pace,
     /// The virtual-work clock in nanoseconds of work, as of `at`.
     work: f64,
     at: Instant,
@@ -66,8 +69,8 @@ struct Progress<T> {
 }
 
 impl<T> Progress<T> {
-    fn new(slowdown: Slowdown) -> Self {
-        Progress { slowdown, work: 0.0, at: Instant::ZERO, arrivals: 0, inside: BTreeMap::new() }
+    fn new(slowdown: Slowdown, pace: Pace) -> Self {
+        Progress { slowdown, pace, work: 0.0, at: Instant::ZERO, arrivals: 0, inside: BTreeMap::new() }
     }
 
     fn rate(&self) -> f64 {
@@ -80,7 +83,7 @@ impl<T> Progress<T> {
         match self.inside.first_key_value() {
             None => self.work = 0.0,
             Some((&(end, _), _)) => {
-                let moved = self.work + (now - self.at).as_nanos() as f64 * self.rate();
+                let moved = self.work + self.pace.done(self.at, now) * self.rate();
                 self.work = moved.min(f64::from_bits(end).max(self.work));
             }
         }
@@ -109,7 +112,7 @@ impl<T> Progress<T> {
     fn first_end(&self) -> Option<Instant> {
         let (&(end, _), _) = self.inside.first_key_value()?;
         let left = (f64::from_bits(end) - self.work).max(0.0) / self.rate();
-        Some(self.at + Duration::from_nanos(left.ceil() as u64))
+        Some(self.pace.end(self.at, left))
     }
 }
 
@@ -122,8 +125,8 @@ pub struct SharedRate<W: World> {
 
 impl<W: World> SharedRate<W> {
     /// Nobody in service yet.
-    pub fn new(slowdown: Slowdown, world: W) -> Self {
-        SharedRate { world, progress: Mutex::new(Progress::new(slowdown)) }
+    pub(super) fn new(slowdown: Slowdown, pace: Pace, world: W) -> Self {
+        SharedRate { world, progress: Mutex::new(Progress::new(slowdown, pace)) }
     }
 
     /// Does `work` together with whoever else is in service.
@@ -230,7 +233,7 @@ mod tests {
     #[test]
     fn progress_changes_when_others_come_and_go() {
         // One processor. First alone for 10 of its 30 ms; then two share, so the second's 10 ms end after 20.
-        let mut p = Progress::new(Slowdown::Sharing { capacity: 1 });
+        let mut p = Progress::new(Slowdown::Sharing { capacity: 1 }, Pace::default());
         let first = p.enter(at(0), Duration::from_millis(30), "first");
         assert_eq!(p.first_end(), Some(at(30)));
         let second = p.enter(at(10), Duration::from_millis(10), "second");
@@ -267,7 +270,7 @@ mod tests {
             let mut times: Vec<(Instant, Duration)> =
                 arrivals.iter().map(|&(t, w)| (at(t), Duration::from_millis(w))).collect();
             times.sort();
-            let mut p = Progress::new(slowdown);
+            let mut p = Progress::new(slowdown, Pace::default());
             let mut left: BTreeMap<Ticket, f64> = BTreeMap::new();
             let mut now = Instant::ZERO;
             let mut next = times.into_iter().peekable();

@@ -8,6 +8,7 @@ mod admission;
 mod diagnostics;
 mod edit;
 mod factor;
+mod faults;
 mod layers;
 mod limits;
 mod outcome;
@@ -17,6 +18,7 @@ mod retries;
 mod spec;
 mod sweep;
 mod sweep_outcome;
+mod workload;
 
 pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};
 pub use edit::{set_in_layer, set_in_root};
@@ -24,9 +26,9 @@ pub use factor::{Factor, FactorError, MAX_LEVELS};
 pub use layers::layer_kinds;
 pub use outcome::{
     ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, RunWorld, SCHEMA,
-    Validity, VirtualTime,
+    UsersOutcome, Validity, VirtualTime,
 };
 pub use reader::ReadFile;
-pub use spec::{Document, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};
+pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};
 pub use sweep::{Cell, Job, MAX_CELLS, MAX_JOBS, Sweep, SweepError, set_levels};
 pub use sweep_outcome::{Replications, Row, SWEEP_SCHEMA, SweepOutcome};

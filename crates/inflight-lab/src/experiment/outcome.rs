@@ -114,6 +114,9 @@ pub struct ArmOutcome {
     pub lateness: Latencies,
     /// Waits for a permit inside the target, where there is one.
     pub wait: Option<Latencies>,
+    /// What users went through who retry, over all their attempts; absent if they don't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<UsersOutcome>,
     /// Requests in flight, averaged over time.
     pub in_flight_mean: f64,
     /// The most requests in flight.
@@ -157,6 +160,16 @@ impl Latencies {
     }
 }
 
+/// What users went through who retry. Those who were still trying at the end are not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UsersOutcome {
+    /// From the intended start of the first attempt to the good answer.
+    pub served: Latencies,
+    /// How many got no good answer from any of their attempts.
+    pub gave_up: u64,
+}
+
 /// L = λ·W, both sides measured on their own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,6 +197,10 @@ impl ArmOutcome {
             answered: Latencies::of(&record.answered),
             lateness: Latencies::of(&record.lateness),
             wait: (!record.wait.is_empty()).then(|| Latencies::of(&record.wait)),
+            users: record
+                .users
+                .as_ref()
+                .map(|u| UsersOutcome { served: Latencies::of(&u.served), gave_up: u.gave_up }),
             in_flight_mean: in_flight,
             in_flight_peak: record.in_flight_peak(),
             little: Little { in_flight, lambda_w, error },

@@ -1,6 +1,9 @@
 //! Services A and B in a file: latency, stragglers, errors, contention.
 
-use super::reader::{ReadFile, Table, Value, transpose};
+use super::{
+    faults::faults,
+    reader::{ReadFile, Table, Value, file_beside, transpose},
+};
 use crate::dependency::{ContentionSpec, Latency, MAX_LATENCY, Profile, Slowdown, Stragglers};
 use inflight_strategies::{
     limit::MAX_PERMITS,
@@ -19,16 +22,21 @@ pub(super) fn profile(value: &Value<'_, '_>, default: Profile, read_file: ReadFi
     let stragglers = table.optional("stragglers").map(|v| stragglers(&v));
     let errors = table.optional("errors").map_or(Some(default.errors), |v| v.ratio());
     let contention = table.optional("contention").map_or(Some(default.contention), |v| contention(&v));
+    let faults_value = table.optional("faults");
     table.finish();
+    let contention = contention?;
+    let faults = faults_value.map_or(Some(default.faults), |v| faults(&v, &contention));
     Some(Profile {
         latency: latency?,
         stragglers: transpose(stragglers)?,
         errors: errors?,
-        contention: contention?,
+        contention,
+        faults: faults?,
     })
 }
 
-fn latency(value: &Value<'_, '_>, read_file: ReadFile<'_>) -> Option<Latency> {
+/// Reads a distribution of durations.
+pub(super) fn latency(value: &Value<'_, '_>, read_file: ReadFile<'_>) -> Option<Latency> {
     let (kind, inner) = value.tagged(LATENCIES)?;
     let latency = match kind {
         "constant" => Latency::Constant(inner.duration()?),
@@ -60,20 +68,12 @@ fn latency(value: &Value<'_, '_>, read_file: ReadFile<'_>) -> Option<Latency> {
 
 /// `empirical = { file = "b.csv" }`: lines of `quantile, latency`, such as `p99, 1.2s`; `#` begins a comment.
 fn empirical(value: &Value<'_, '_>, read_file: ReadFile<'_>) -> Option<Latency> {
-    let mut table = value.table("`empirical`")?;
-    let file = table.required("file");
-    table.finish();
-    let file = file?;
-    let name = file.string()?;
-    // A run is saved with the files that it needs: they must have a place beside it.
-    if name.starts_with(['/', '\\']) || name.contains(':') || name.split(['/', '\\']).any(|part| part == "..")
-    {
-        file.wrong("the name of a file beside this one or below it");
-        return None;
-    }
-    let parsed = read_file(name).and_then(|text| quantiles(&text));
-    let label = "expected a file beside this one, with lines such as `p99, 1.2s`";
-    parsed.map_err(|why| file.problem(format!("cannot use {name:?}: {why}"), label)).ok()
+    file_beside(
+        value,
+        read_file,
+        "expected a file beside this one, with lines such as `p99, 1.2s`",
+        quantiles,
+    )
 }
 
 /// Reads a file of quantiles; see [`empirical`].

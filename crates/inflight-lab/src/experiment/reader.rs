@@ -1,6 +1,9 @@
 //! Reads tables and values out of TOML, noting everything that is wrong instead of stopping at the first.
 
-use super::diagnostics::{Diagnostic, did_you_mean};
+use super::{
+    diagnostics::{Diagnostic, did_you_mean},
+    spec::MAX_DATA,
+};
 use inflight_strategies::units::{self, ParseError, Ratio};
 use std::{cell::RefCell, ops::Range, str::FromStr, time::Duration};
 use toml::{Spanned, de::DeTable, de::DeValue};
@@ -313,6 +316,32 @@ impl<'p, 'i> Value<'p, 'i> {
         }
         found
     }
+}
+
+/// `{ file = "name" }`: the file's text, as `parse` understands it; `label` says what was expected of it.
+pub(super) fn file_beside<T>(
+    value: &Value<'_, '_>,
+    read_file: ReadFile<'_>,
+    label: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Option<T> {
+    let mut table = value.table(format!("`{}`", value.name))?;
+    let file = table.required("file");
+    table.finish();
+    let file = file?;
+    let name = file.string()?;
+    // A run is saved with the files that it needs: they must have a place beside it.
+    if name.starts_with(['/', '\\']) || name.contains(':') || name.split(['/', '\\']).any(|part| part == "..")
+    {
+        file.wrong("the name of a file beside this one or below it");
+        return None;
+    }
+    let small = |text: String| match text.len() > MAX_DATA {
+        true => Err("it is larger than 16 MiB".into()),
+        false => Ok(text),
+    };
+    let parsed = read_file(name).and_then(small).and_then(|text| parse(&text));
+    parsed.map_err(|why| file.problem(format!("cannot use {name:?}: {why}"), label)).ok()
 }
 
 fn quoted(words: &[&str]) -> String {

@@ -6,17 +6,20 @@ use super::{
     profile::profile,
     reader::{Problems, ReadFile, Table, Value, transpose},
     retries::check_shared_budgets,
+    workload::workload,
 };
 use crate::{
     dependency::Profile,
     stack::{Calls, EndpointSpec, LayerSpec},
-    workload::{Arrivals, Workload},
+    workload::Workload,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 use toml::de::DeTable;
 
 /// The largest file that is read, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
+/// The largest file that a document refers to, in bytes.
+pub const MAX_DATA: usize = 16 << 20;
 /// The most endpoints or arms in a file.
 pub const MAX_ENDPOINTS: usize = 64;
 /// The most requests that one arm of an experiment may offer.
@@ -91,7 +94,7 @@ impl SpecReader<'_> {
         let workload = is_experiment.then(|| {
             let value =
                 root.required_as("workload", "a table `[workload]`: arms are measured under a load")?;
-            self.workload(&value, time_scale.unwrap_or(1.0))
+            workload(&value, time_scale.unwrap_or(1.0), self.read_file)
         });
         let services = root.optional("service").map(|v| self.services(&v));
         let list = if is_experiment { "arm" } else { "endpoint" };
@@ -110,40 +113,6 @@ impl SpecReader<'_> {
             endpoints: endpoints?,
         };
         Some(document.scaled())
-    }
-
-    fn workload(&self, value: &Value<'_, '_>, time_scale: f64) -> Option<Workload> {
-        let mut table = value.table("[workload]")?;
-        let arrivals = table.required("arrivals").and_then(|v| self.arrivals(&v, time_scale));
-        let duration_value = table.required("duration");
-        let duration = duration_value.as_ref().and_then(Value::positive_duration);
-        let warmup_value = table.optional("warmup");
-        let warmup = warmup_value.as_ref().map_or(Some(Duration::ZERO), Value::duration);
-        table.finish();
-        let workload = Workload { arrivals: arrivals?, duration: duration?, warmup: warmup? };
-        if let Some(value) = warmup_value.filter(|_| workload.warmup >= workload.duration) {
-            value.wrong("less than `duration`: nothing would be counted");
-        }
-        let offered = workload.arrivals.rate().as_per_second() * workload.duration.as_secs_f64();
-        if let Some(value) = duration_value.filter(|_| offered > MAX_REQUESTS) {
-            value.wrong("at most 1000000000 requests in all");
-        }
-        Some(workload)
-    }
-
-    fn arrivals(&self, value: &Value<'_, '_>, time_scale: f64) -> Option<Arrivals> {
-        let (kind, process) = value.tagged(&["constant", "poisson"])?;
-        let mut table = process.table(format!("`{kind}`"))?;
-        let rate_value = table.required("rate");
-        table.finish();
-        let rate_value = rate_value?;
-        let rate = rate_value.quantity()?;
-        let arrivals = if kind == "constant" { Arrivals::Constant(rate) } else { Arrivals::Poisson(rate) };
-        if arrivals.scaled(time_scale).is_none() {
-            rate_value.wrong("a rate that stays below 10000000/s when divided by `time-scale`");
-            return None;
-        }
-        Some(arrivals)
     }
 
     fn services(&self, value: &Value<'_, '_>) -> Option<(Profile, Profile)> {
@@ -204,11 +173,7 @@ impl Document {
         self.service_a = self.service_a.scaled(factor);
         self.service_b = self.service_b.scaled(factor);
         self.endpoints = self.endpoints.iter().map(|e| e.scaled(factor)).collect();
-        self.workload = self.workload.map(|w| Workload {
-            arrivals: w.arrivals.scaled(factor).expect("checked when it was read"),
-            duration: w.duration.mul_f64(factor),
-            warmup: w.warmup.mul_f64(factor),
-        });
+        self.workload = self.workload.map(|w| w.scaled(factor).expect("checked when it was read"));
         self
     }
 }

@@ -197,7 +197,7 @@ calls = \"sequential\"
         let rates: Vec<f64> = sweep
             .cells
             .iter()
-            .map(|cell| cell.document.workload.as_ref().expect("a workload").arrivals.rate().as_per_second())
+            .filter_map(|cell| Some(cell.document.workload.as_ref()?.rate()?.as_per_second()))
             .collect();
         assert_eq!(rates, [10.0, 10.0, 10.0, 20.0, 20.0, 20.0]);
     }

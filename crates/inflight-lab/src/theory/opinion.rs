@@ -111,6 +111,11 @@ enum System {
 }
 
 fn system(situation: &Situation<'_>) -> Result<System> {
+    if !situation.service.faults.is_empty() {
+        return Err(NotApplicable::NoFormula(
+            "the service has scheduled faults: it is not in a steady state",
+        ));
+    }
     let contention = situation.service.contention;
     let limit = match situation.layers {
         [] => return Ok(alone(contention)),
@@ -207,7 +212,7 @@ mod tests {
 
     fn exponential(contention: ContentionSpec) -> Profile {
         let latency = Latency::Exponential(Duration::from_millis(100));
-        Profile { latency, stragglers: None, errors: Ratio::ZERO, contention }
+        Profile { latency, stragglers: None, errors: Ratio::ZERO, contention, faults: Vec::new() }
     }
 
     fn about(service: &Profile, per_second: f64, layers: &[LayerSpec]) -> Result<Vec<Opinion>> {

@@ -74,6 +74,9 @@ pub fn endpoint_opinions(
     endpoint: &EndpointSpec,
 ) -> Result<Vec<Opinion>> {
     let rate = steady_rate(arrivals).ok_or(NotApplicable::NotPoisson)?;
+    if !a.faults.is_empty() || !b.faults.is_empty() {
+        return Err(NotApplicable::NoFormula("a service has scheduled faults: it is not in a steady state"));
+    }
     let limit = match endpoint.whole.as_slice() {
         [] => None,
         [LayerSpec::Timeout(timeout)] => Some(timeout.after.as_secs_f64()),

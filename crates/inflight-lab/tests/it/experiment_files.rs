@@ -39,7 +39,7 @@ fn all_problems_are_said_at_once_with_their_place() {
               |
             3 | erors = "5%"
               | ^^^^^ did you mean `errors`?
-              = keys of [service.b]: latency, stragglers, errors, contention
+              = keys of [service.b]: latency, stragglers, errors, contention, faults
 
             error: `calls` knows no `paralel`
              --> x.toml:7:9
@@ -85,7 +85,7 @@ fn time_scale_shrinks_durations_and_raises_rates() {
     let scaled = document(include_str!("../../../../experiments/four-endpoints.toml"));
     let workload = scaled.workload.expect("an experiment");
     assert_eq!(workload.duration.as_secs(), 17);
-    assert_eq!(workload.arrivals.rate().as_per_second(), 200.0);
+    assert_eq!(workload.rate().expect("an open loop").as_per_second(), 200.0);
 }
 
 #[test]
@@ -107,10 +107,23 @@ fn the_files_page_means_what_it_says() {
         page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |").map(|(key, _)| key));
     let kinds = rows.filter(|key| key.starts_with(['{', '"']) && !key.contains("file"));
     let read = |kind: &str| {
-        let is_latency =
-            ["constant", "uniform", "exponential", "lognormal", "pareto"].iter().any(|k| kind.contains(k));
-        let key = if is_latency { "latency" } else { "contention" };
-        document(&format!("[service.b]\n{key} = {kind}\n[[endpoint]]\nname = \"x\"\ncalls = \"parallel\"\n"))
+        let has = |words: &[&str]| words.iter().any(|word| kind.starts_with(&format!("{{ {word} = ")));
+        let arm = "calls = \"parallel\"\n";
+        if has(&["bursts", "stages", "on-off"]) || kind.contains("rate = ") {
+            let text =
+                format!("[workload]\nduration = \"9s\"\narrivals = {kind}\n[[arm]]\nname = \"x\"\n{arm}");
+            return document(&text);
+        }
+        let (key, value) = match kind {
+            _ if has(&["constant", "uniform", "exponential", "lognormal", "pareto"]) => {
+                ("latency", kind.into())
+            }
+            _ if kind.contains("at = ") => {
+                ("contention = { pool = { servers = 20 } }\nfaults", format!("[ {kind} ]"))
+            }
+            _ => ("contention", kind.to_string()),
+        };
+        document(&format!("[service.b]\n{key} = {value}\n[[endpoint]]\nname = \"x\"\n{arm}"))
     };
-    assert_eq!(kinds.map(read).count(), 11);
+    assert_eq!(kinds.map(read).count(), 25);
 }

@@ -1,14 +1,17 @@
 //! The lab through its public API, in virtual time.
 
+mod arrivals;
 mod contention;
 mod endpoints;
 #[path = "../reference/event_loop.rs"]
 mod event_loop;
 mod experiment_files;
+mod faults;
 mod limits;
 mod reference;
 mod repeat;
 mod retries;
 mod tokio_paused;
 mod trace;
+mod users;
 mod worlds;

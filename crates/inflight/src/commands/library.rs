@@ -2,7 +2,7 @@
 
 use super::BadInput;
 use inflight_lab::experiment::{
-    Document, Factor, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
+    Document, Factor, MAX_DATA, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
 };
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
@@ -45,7 +45,8 @@ impl Source {
 
     /// A file, or `-` for standard input.
     pub(super) fn file(path: &Path) -> anyhow::Result<Source> {
-        let text = read(path).map_err(|e| BadInput(format!("error: cannot read {}: {e}", path.display())))?;
+        let text = read(path, MAX_FILE)
+            .map_err(|e| BadInput(format!("error: cannot read {}: {e}", path.display())))?;
         Source::read(text, &path.to_string_lossy())
     }
 
@@ -141,13 +142,13 @@ fn factors(values: &[String]) -> anyhow::Result<Vec<Factor>> {
 /// Reads the file `name` that `file` refers to: it is looked for beside it.
 fn read_beside(file: &str, name: &str) -> Result<String, String> {
     let beside = Path::new(file).parent().unwrap_or(Path::new(""));
-    read(&beside.join(name)).map_err(|e| e.to_string())
+    read(&beside.join(name), MAX_DATA).map_err(|e| e.to_string())
 }
 
-/// Reads at most [`MAX_FILE`] bytes and one more, so that what is too large is seen to be.
-fn read(path: &Path) -> std::io::Result<String> {
+/// Reads at most `most` bytes and one more, so that what is too large is seen to be.
+fn read(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = String::new();
-    let most = MAX_FILE as u64 + 1;
+    let most = most as u64 + 1;
     if path == Path::new("-") {
         std::io::stdin().lock().take(most).read_to_string(&mut text)?;
     } else {

@@ -14,7 +14,7 @@ use crate::{
 use http::Uri;
 use inflight_lab::{
     experiment::{RunOutcome, RunWorld},
-    load::OpenLoop,
+    load::Driver,
     report,
     workload::{Arrivals, Workload},
 };
@@ -59,7 +59,7 @@ fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
         cli::Process::Poisson => Arrivals::Poisson(flags.rate),
         cli::Process::Constant => Arrivals::Constant(flags.rate),
     };
-    Ok(Workload { arrivals, duration: flags.duration, warmup: flags.warmup })
+    Ok(Workload::open(arrivals, flags.duration, flags.warmup))
 }
 
 /// Finds where a URL leads, and whether we may go there.
@@ -104,8 +104,13 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
         arms.push((uri.path().trim_start_matches('/').to_string(), target));
     }
     let start = world.now() + LEAD;
-    let driver =
-        OpenLoop { world: world.clone(), workload, seed: flags.seed, start, patience: flags.patience };
+    let driver = Driver {
+        world: world.clone(),
+        workload: workload.clone(),
+        seed: flags.seed,
+        start,
+        patience: flags.patience,
+    };
     let (mut runs, mut recorders) = (Vec::new(), Vec::new());
     for (name, target) in arms {
         let (driver, recorder) = (driver.clone(), driver.recorder());

@@ -3,11 +3,11 @@
 use crate::{live, terminal::StatusLine};
 use inflight_lab::{
     experiment::{ArmOutcome, RunOutcome, RunWorld, SCHEMA, Validity},
-    load::OpenLoop,
+    load::Driver,
     record::{Record, Recorder},
-    workload::{Arrivals, Workload},
+    workload::Workload,
 };
-use inflight_strategies::{rt::Clock as _, units::format_duration};
+use inflight_strategies::rt::Clock as _;
 use std::{sync::Arc, time::Duration};
 
 /// What a measurement was of.
@@ -41,7 +41,7 @@ pub(super) fn outcome<N: AsRef<str>>(
         world: subject.world,
         seed: subject.seed,
         time_scale: subject.time_scale,
-        workload: in_words(workload),
+        workload: workload.to_string(),
         counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
         complete,
         validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
@@ -50,7 +50,7 @@ pub(super) fn outcome<N: AsRef<str>>(
 }
 
 /// Shows how it goes, twice a second, until it is aborted. `label` stands first.
-pub(super) async fn progress(label: String, recorders: Vec<Arc<Recorder>>, driver: OpenLoop<live::World>) {
+pub(super) async fn progress(label: String, recorders: Vec<Arc<Recorder>>, driver: Driver<live::World>) {
     let (status, world) = (StatusLine::new(), &driver.world);
     let total = driver.workload.duration.as_secs_f64();
     loop {
@@ -59,16 +59,6 @@ pub(super) async fn progress(label: String, recorders: Vec<Arc<Recorder>>, drive
         status.show(&format!("▸ {label}{passed:.0} s of {total:.0} s  in flight {}", in_flight.join("  ")));
         world.sleep_until(world.now() + Duration::from_millis(500)).await;
     }
-}
-
-/// What is offered, in words.
-fn in_words(workload: &Workload) -> String {
-    let kind = match workload.arrivals {
-        Arrivals::Constant(_) => "constant",
-        Arrivals::Poisson(_) => "Poisson",
-    };
-    let (rate, warmup) = (workload.arrivals.rate(), format_duration(workload.warmup));
-    format!("open loop, {kind} {rate}, {} with {warmup} of warm-up", format_duration(workload.duration))
 }
 
 /// The machine in a few words.

@@ -19,7 +19,7 @@ use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLog
 use http::Uri;
 use inflight_lab::{
     experiment::{RunOutcome, RunWorld},
-    load::OpenLoop,
+    load::Driver,
     record::Record,
     report,
     workload::Workload,
@@ -62,7 +62,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     dir.write("experiment.toml", source.text.as_bytes())?;
     source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
     let document = &source.document;
-    let workload = document.workload.expect("only experiments get here");
+    let workload = document.workload.clone().expect("only experiments get here");
     let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
     let arms: Vec<&str> =
         document.endpoints.iter().map(|e| e.name.as_str()).filter(|n| is_chosen(n)).collect();
@@ -72,7 +72,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     let mut interrupt = std::pin::pin!(interrupted()?);
     let mut complete = true;
     for arm in arms {
-        let driver = prepare(document.seed, workload);
+        let driver = prepare(document.seed, workload.clone());
         let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
         complete = ended;
         if ended || record.offered > 0 {
@@ -99,15 +99,15 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
 }
 
 /// The driver of one arm.
-fn prepare(seed: u64, workload: Workload) -> OpenLoop<live::World> {
+fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
     let world = live::World::new(tokio::runtime::Handle::current());
-    OpenLoop { start: Instant::ZERO, world, workload, seed, patience: PATIENCE }
+    Driver { start: Instant::ZERO, world, workload, seed, patience: PATIENCE }
 }
 
 /// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
 /// its end.
 async fn measure_arm(
-    driver: &OpenLoop<live::World>,
+    driver: &Driver<live::World>,
     dir: &RunDir,
     arm: &str,
     interrupt: Pin<&mut impl Future>,
@@ -117,7 +117,7 @@ async fn measure_arm(
     let options = Options { connections: 20_000, numbered: true };
     let world = driver.world.clone();
     let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
-    let driver = OpenLoop { start: world.now() + LEAD, ..driver.clone() };
+    let driver = Driver { start: world.now() + LEAD, ..driver.clone() };
     let recorder = driver.recorder();
     let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
     let ended = race(driver.run(&target, &recorder), interrupt).await;

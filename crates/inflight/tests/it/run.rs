@@ -167,3 +167,27 @@ fn a_saved_run_is_shown_to_the_last_digit() {
     let difference = json.lines().zip(shown.lines()).find(|(saved, shown)| saved != shown);
     assert_eq!(difference, None);
 }
+
+#[test]
+fn users_of_a_closed_loop_are_driven_over_http() {
+    let dir = Dir::new();
+    let closed = EXPERIMENT
+        .replace(
+            "arrivals = { poisson = { rate = \"120/s\" } }",
+            "users = { count = 6, think = { constant = \"20ms\" } }\nretry = { most = 2, pause = { fixed = \"5ms\" } }",
+        )
+        .replace("errors  = \"10%\"", "errors  = \"50%\"");
+    dir.file("mine.toml", closed);
+    let said = Said::by(run(&dir, &["mine.toml", "--only", "both"]));
+    let [path] = &runs(&dir)[..] else { panic!("one run: {said:?}") };
+    let [arm] = &outcome(path).arms[..] else { panic!("one arm: {said:?}") };
+    assert_eq!(arm.endings.values().sum::<u64>(), arm.offered, "{arm:?}");
+    assert!(arm.in_flight_peak <= 6 && arm.lateness.count == 0, "{arm:?}");
+    let users = arm.users.expect("they retry");
+    // Each user needs 1 to 3 attempts, and half of all attempts fail.
+    let all = users.served.count + users.gave_up;
+    assert!(
+        users.served.count > users.gave_up && all <= arm.offered && arm.offered <= 3 * all + 18,
+        "{arm:?}"
+    );
+}

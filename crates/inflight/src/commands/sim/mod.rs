@@ -123,7 +123,7 @@ fn summed_up(
         seed: document.seed,
         time_scale: document.time_scale,
     };
-    outcome(subject, &document.workload.expect("only experiments get here"), records, complete)
+    outcome(subject, document.workload.as_ref().expect("only experiments get here"), records, complete)
 }
 
 fn show(

@@ -1,0 +1,115 @@
+//! The load driver: starts requests when they are due, whatever the target does (open loop), or when users have thought
+//! (closed loop). The same code drives a service in virtual time and an HTTP server through a client.
+//!
+//! **Retries.** A user who gets no good answer may send the request again ([`crate::workload::Retry`]). Every attempt is a
+//! request of its own: it has its own number and draws, is offered, and ends. What the *user* went through, from the
+//! intended start of the first attempt to the good answer or to giving up, is kept beside that, in
+//! [`Record::users`](crate::record::Record). No attempt starts after the workload's end.
+
+mod user;
+
+use crate::{
+    record::{Record, Recorder, Reply},
+    workload::{Arrivals, Traffic, Users, Workload},
+};
+use inflight_strategies::{
+    rt::{First, Instant, Task as _, World, race},
+    service::Service,
+};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use user::User;
+
+/// A request about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Shot {
+    /// Its number in the schedule.
+    pub id: u64,
+    /// When it is due.
+    pub intended: Instant,
+}
+
+/// What can be driven: it always says how a request ended.
+pub trait Target: Service<Shot, Response = Reply, Error = Infallible> + Clone + 'static {}
+
+impl<T: Service<Shot, Response = Reply, Error = Infallible> + Clone + 'static> Target for T {}
+
+/// A run of the driver against one target.
+#[derive(Clone, Debug)]
+pub struct Driver<W> {
+    /// Whose clock and tasks.
+    pub world: W,
+    /// What is offered.
+    pub workload: Workload,
+    /// Decides every arrival, every thought and every pause.
+    pub seed: u64,
+    /// When the run begins; requests are due relative to this.
+    pub start: Instant,
+    /// How long to wait, after the last request is due, for those in flight.
+    pub patience: Duration,
+}
+
+impl<W: World> Driver<W> {
+    /// Books for this run.
+    pub fn recorder(&self) -> Arc<Recorder> {
+        Arc::new(Recorder::new(self.start, &self.workload))
+    }
+
+    /// When the last request may start.
+    fn end(&self) -> Instant {
+        self.start + self.workload.duration
+    }
+
+    /// Offers the workload to `target`, waits for the answers and returns the books.
+    pub async fn run(&self, target: &impl Target, recorder: &Arc<Recorder>) -> Record {
+        // Users live as long as this: whoever drops the run sends them away.
+        let _users = match &self.workload.traffic {
+            Traffic::Open(arrivals) => {
+                self.follow(arrivals, target, recorder).await;
+                Vec::new()
+            }
+            Traffic::Closed(users) => self.invite(users, target, recorder),
+        };
+        let end = self.end();
+        self.world.sleep_until(end).await;
+        match race(recorder.idle(), self.world.sleep_until(end + self.patience)).await {
+            First::Left(()) | First::Right(()) => recorder.close(self.world.now()),
+        }
+    }
+
+    fn user<T: Target>(&self, target: &T, recorder: &Arc<Recorder>) -> User<W, T> {
+        User {
+            world: self.world.clone(),
+            target: target.clone(),
+            recorder: recorder.clone(),
+            retry: self.workload.retry,
+            seed: self.seed,
+            end: self.end(),
+        }
+    }
+
+    /// Open loop: starts every request of the schedule when it is due, as a task of its own. It is booked first: what is
+    /// offered is known even if the task comes late to its turn.
+    async fn follow(&self, arrivals: &Arrivals, target: &impl Target, recorder: &Arc<Recorder>) {
+        for (id, offset) in arrivals.schedule(self.seed, self.workload.duration) {
+            let shot = Shot { id, intended: self.start + offset };
+            self.world.sleep_until(shot.intended).await;
+            recorder.begin(shot.intended, self.world.now());
+            let user = self.user(target, recorder);
+            let task = match user.retry {
+                None => self.world.spawn("request", async move { user.attempt(shot).await }),
+                Some(retry) => self.world.spawn("request", async move { user.persist(shot, retry).await }),
+            };
+            task.detach();
+        }
+    }
+
+    /// Closed loop: one task per user.
+    fn invite<T: Target>(&self, users: &Users, target: &T, recorder: &Arc<Recorder>) -> Vec<W::Task<()>> {
+        let invite = |number| {
+            let (user, users) = (self.user(target, recorder), users.clone());
+            let start = self.start;
+            self.world.spawn("user", async move { user.live(&users, number, start).await })
+        };
+        (0..users.count).map(invite).collect()
+    }
+}
