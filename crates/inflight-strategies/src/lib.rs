@@ -31,6 +31,7 @@
 //! # let _: Option<Failure<()>> = None;
 //! ```
 
+mod detach;
 pub mod event;
 pub mod limit;
 pub mod observe;

@@ -16,8 +16,9 @@
 //! what `select` on a channel does in many services, and is kept here as [`Late::Detach`] to be measured.
 
 use crate::{
+    detach::outlive,
     event::{Event, Observer, Watch},
-    rt::{First, Task, World, race},
+    rt::{First, World, race},
     service::{Failure, Layer, Service},
 };
 use std::time::Duration;
@@ -102,53 +103,20 @@ where
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
         let mut watch = self.observer.observe(&request);
         let expired = self.world.sleep_until(self.world.now() + self.config.after);
-        let answer = match self.config.late {
-            Late::Cancel => match race(self.inner.call(request), expired).await {
-                First::Left(answer) => Some(answer),
-                First::Right(()) => None,
-            },
-            Late::Detach => self.call_detached(request, expired).await,
+        let first = match self.config.late {
+            Late::Cancel => race(self.inner.call(request), expired).await,
+            Late::Detach => {
+                let inner = self.inner.clone();
+                race(outlive(&self.world, async move { inner.call(request).await }), expired).await
+            }
         };
-        answer.unwrap_or_else(|| {
-            let after = self.config.after;
-            let detached = self.config.late == Late::Detach;
-            watch.on_event(self.world.now(), Event::TimedOut { after, detached });
-            Err(Failure::TimedOut { after })
-        })
-    }
-}
-
-impl<S, W: World, O> Timeout<S, W, O> {
-    /// Runs the call as a task of its own; `None` when the time is over, and the task then lives on.
-    async fn call_detached<Request, T, E>(
-        &self,
-        request: Request,
-        expired: W::Sleep,
-    ) -> Option<Result<T, Failure<E>>>
-    where
-        Request: Send + 'static,
-        T: Send + 'static,
-        E: Send + 'static,
-        S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
-    {
-        let inner = self.inner.clone();
-        let work = self.world.spawn("detached", async move { inner.call(request).await });
-        let mut work = DetachOnDrop::<T, E, W>(Some(work));
-        let task = work.0.as_mut().expect("put there one line above");
-        match race(task, expired).await {
-            First::Left(answer) => Some(answer.unwrap_or(Err(Failure::Lost))),
-            First::Right(()) => None,
-        }
-    }
-}
-
-/// Whoever gives up on detached work, the timeout or a caller that went away, leaves it running.
-struct DetachOnDrop<T: Send + 'static, E: Send + 'static, W: World>(Option<W::Task<Result<T, Failure<E>>>>);
-
-impl<T: Send + 'static, E: Send + 'static, W: World> Drop for DetachOnDrop<T, E, W> {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
-            task.detach();
+        match first {
+            First::Left(answer) => answer,
+            First::Right(()) => {
+                let Config { after, late } = self.config;
+                watch.on_event(self.world.now(), Event::TimedOut { after, detached: late == Late::Detach });
+                Err(Failure::TimedOut { after })
+            }
         }
     }
 }
