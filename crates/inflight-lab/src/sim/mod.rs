@@ -215,6 +215,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_when_the_world_ends_may_still_spawn_and_look_at_the_clock() {
+        struct Last(World, Arc<AtomicU64>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                self.1.store(self.0.now().as_nanos(), Ordering::Relaxed);
+                self.0.spawn("last", std::future::pending::<()>()).detach();
+            }
+        }
+        let seen = Arc::new(AtomicU64::new(0));
+        let last = seen.clone();
+        run(move |world| async move {
+            let held = Last(world.clone(), last);
+            let forever = async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            };
+            world.spawn("forever", forever).detach();
+            drop(world.spawn("short", std::future::pending::<()>()));
+            world.sleep_until(ms(7)).await;
+        })
+        .expect("it ends");
+        assert_eq!(seen.load(Ordering::Relaxed), 7_000_000);
+    }
+
+    #[test]
     fn a_panic_is_the_tasks_own() {
         let (lost, _) =
             run(|world| async move { world.spawn("bad", async { panic!("on purpose") }).await.is_err() })

@@ -15,7 +15,7 @@ use inflight_strategies::{
     deadline,
     event::Event,
     rt::Clock as _,
-    service::{Failure, Outcome, Service as _},
+    service::{Failure, Outcome},
 };
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -43,9 +43,8 @@ impl Prepared {
 impl Endpoint {
     async fn answer(&self, call: Call, wants_timing: bool) -> Reply {
         let trail = call.trail.clone().filter(|_| wants_timing);
-        let start = self.world.now();
-        let result = self.stack.call(call).await;
-        let mut response = respond(self, &result, self.world.now() - start);
+        let (result, total) = self.stack.call_timed(call).await;
+        let mut response = respond(self, &result, total);
         if let Some(timing) = trail.and_then(|trail| server_timing(&trail.steps())) {
             response.headers_mut().insert(SERVER_TIMING, timing);
         }
@@ -186,7 +185,7 @@ fn push_mode(body: &mut Vec<u8>, endpoint: &Endpoint, total: Duration) {
 
 fn push_ms(body: &mut Vec<u8>, duration: Duration) {
     // To the nearest millisecond, so that total and sleep agree.
-    let millis = (duration.as_micros() + 500) / 1000;
+    let millis = duration.as_secs() * 1000 + u64::from((duration.subsec_micros() + 500) / 1000);
     body.extend_from_slice(itoa::Buffer::new().format(millis).as_bytes());
 }
 
