@@ -82,6 +82,26 @@ fn a_stack_of_any_three_from_a_file_keeps_the_contract_under_1000_seeds() {
 }
 
 #[test]
+fn a_wind_tunnel_of_any_size_has_layers_that_work() {
+    for scale in ["0.001", "0.000001", "0.000000001"] {
+        // The first two are not of this file.
+        for layer in &LAYERS[2..] {
+            let text = format!(
+                "time-scale = {scale}\n[service.b]\nerrors = \"0%\"\n[[endpoint]]\nname = \"x\"\ncalls = \"sequential\"\na = [ {layer} ]\n"
+            );
+            let document = document(&text);
+            let answer = sim::run(move |world| async move {
+                endpoint(&document, 0, &world, Arc::new(()))
+                    .call(Call::new(1))
+                    .await
+                    .map_err(|why| why.to_string())
+            });
+            let _too_late_or_not = answer.unwrap_or_else(|stuck| panic!("{layer} at {scale}: {stuck}"));
+        }
+    }
+}
+
+#[test]
 fn every_attempt_has_draws_of_its_own_and_the_first_has_those_of_the_request() {
     let (fates, profile) = (Fates::new(9, Which::B), Profile::service_b());
     let call = Call::new(3);
