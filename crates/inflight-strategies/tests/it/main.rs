@@ -6,6 +6,7 @@ mod coalesce;
 mod deadline;
 mod hedge;
 mod limit;
+mod peers;
 mod retry;
 mod script;
 mod stacks;
