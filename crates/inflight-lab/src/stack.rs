@@ -13,6 +13,7 @@ use inflight_strategies::{
     rt::World,
     service::{BoxService, Failure, Layer, Service},
     timeout,
+    units::scaled,
 };
 use std::sync::Arc;
 
@@ -77,7 +78,7 @@ impl LayerSpec {
                 LayerSpec::Timeout(timeout::Config { after: c.after.mul_f64(factor), ..*c })
             }
             LayerSpec::Deadline(c) => {
-                LayerSpec::Deadline(timeout::Config { after: c.after.mul_f64(factor), ..*c })
+                LayerSpec::Deadline(timeout::Config { after: scaled(c.after, factor), ..*c })
             }
             LayerSpec::Retry(c) => LayerSpec::Retry(c.scaled(factor)),
             LayerSpec::Hedge { config, shares } => {

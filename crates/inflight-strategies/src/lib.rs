@@ -17,6 +17,7 @@
 //! | deadline | [`deadline`] | work for callers who gave up long ago, in every service of a chain | as a timeout; FIFO serves calls with hardly any time left | gRPC; Finagle |
 //! | retry | [`retry`] | failures that are short and independent | calls fail because of load: it feeds what it flees from | Brooker 2015; Finagle, AWS, gRPC A6 |
 //! | hedge | [`hedge`] | a straggler that is slow by chance | calls are slow because of load; there is no tail | Dean and Barroso 2013 |
+//! | tied requests | [`hedge::tied`] | queues of replicas that differ in length | one queue behind all copies | Dean and Barroso 2013 |
 //! | circuit breaker | [`breaker`] | a dependency that is down | failures of its own keep it open for ever | Nygard 2007; resilience4j |
 //! | coalescing | [`coalesce`] | a stampede of equal calls | answers must differ; one failure is everybody's | Go's singleflight |
 //! | throttling | [`admission::throttle`] | a server that spends itself on refusing | calls fail for reasons of their own | SRE book; Envoy |

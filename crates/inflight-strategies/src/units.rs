@@ -65,6 +65,12 @@ pub fn format_duration(duration: Duration) -> String {
     format!("{}{unit}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// The duration in a wind tunnel: multiplied by `factor`, but not below a microsecond (or below itself, if it is shorter).
+pub fn scaled(duration: Duration, factor: f64) -> Duration {
+    const SHORTEST: Duration = Duration::from_micros(1);
+    duration.mul_f64(factor).max(duration.min(SHORTEST))
+}
+
 /// Events per second: finite, above zero, at most [`MAX_RATE`].
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Rate(f64);

@@ -406,12 +406,8 @@ fn enter(core: Core) -> Core {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Futures look at the clock, cancel timers and leave work to new tasks when they are dropped: the world is still there
-        // for them, without the places that are gone.
-        while let Some(slots) = with(|core| {
-            core.free.clear();
-            (!core.slots.is_empty()).then(|| mem::take(&mut core.slots))
-        }) {
+        // Futures look at the clock, cancel timers and leave work to new tasks when they are dropped: the world is still there.
+        while let Some(slots) = with(Core::take_all) {
             drop(slots);
         }
         let (world, now, core) = mem::replace(&mut self.outer, (0, 0, Core::NONE));

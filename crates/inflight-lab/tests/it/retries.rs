@@ -83,6 +83,26 @@ fn a_stack_of_any_three_from_a_file_keeps_the_contract_under_1000_seeds() {
 }
 
 #[test]
+fn a_wind_tunnel_of_any_size_has_layers_that_work() {
+    for scale in ["0.001", "0.000001", "0.000000001"] {
+        // The first two are not of this file.
+        for layer in &LAYERS[2..] {
+            let text = format!(
+                "time-scale = {scale}\n[service.b]\nerrors = \"0%\"\n[[endpoint]]\nname = \"x\"\ncalls = \"sequential\"\na = [ {layer} ]\n"
+            );
+            let document = document(&text);
+            let answer = sim::run(move |world| async move {
+                endpoint(&document, 0, &world, Arc::new(()))
+                    .call(Call::new(1))
+                    .await
+                    .map_err(|why| why.to_string())
+            });
+            let _too_late_or_not = answer.unwrap_or_else(|stuck| panic!("{layer} at {scale}: {stuck}"));
+        }
+    }
+}
+
+#[test]
 fn every_attempt_has_draws_of_its_own_and_the_first_has_those_of_the_request() {
     let (fates, profile) = (Fates::new(9, Which::B), Profile::service_b());
     let call = Call::new(3);
@@ -147,8 +167,8 @@ fn a_budget_caps_the_load_that_retries_add() {
 #[test]
 fn the_files_page_shows_backoffs_budgets_and_a_stack_that_are_read() {
     let page = include_str!("../../../../docs/files.md");
-    let (_, last) = page.rsplit_once("```toml\n").expect("an example");
-    assert_eq!(document(last.trim_end().trim_end_matches("```")).endpoints[0].b.len(), 4);
+    let example = page.split("```").find(|block| block.contains("async-resilient")).expect("an example");
+    assert_eq!(document(example.trim_start_matches("toml")).endpoints[0].b.len(), 4);
     let (_, rest) = page.split_once("Backoff of a retry:").expect("a paragraph");
     let (backoffs, rest) = rest.split_once("Budget of a retry or hedge:").expect("another");
     let (budgets, _) = rest.split_once("```").expect("its end");

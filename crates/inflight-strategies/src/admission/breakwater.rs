@@ -28,6 +28,7 @@ use crate::{
     limit::{DEFAULT_QUEUE, MAX_PERMITS, Semaphore},
     rt::{Clock, Instant},
     service::{Failure, Layer, Reason, Rejected, Service},
+    units::scaled,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -94,7 +95,7 @@ impl Config {
 
     /// The same control with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> Config {
-        Config { target: self.target.mul_f64(factor), rtt: self.rtt.mul_f64(factor), ..*self }
+        Config { target: scaled(self.target, factor), rtt: scaled(self.rtt, factor), ..*self }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::{
     limit::{DEFAULT_QUEUE, MAX_PERMITS, Semaphore},
     rt::{Clock, Instant},
     service::{Failure, Layer, Reason, Rejected, Service},
+    units::scaled,
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -97,8 +98,8 @@ impl Config {
         if !levels.is_some_and(|n| (1..=MAX_LEVELS).contains(&n)) || self.calls == 0 {
             return Err("`classes` times `users` must be between 1 and 1048576, and `calls` above 0");
         }
-        if self.window < Duration::from_millis(1) || self.window > super::throttle::MAX_WINDOW {
-            return Err("`window` must be between 1ms and 1h");
+        if self.window < Duration::from_micros(1) || self.window > super::throttle::MAX_WINDOW {
+            return Err("`window` must be between 1us and 1h");
         }
         let is_share = |share: f64| share > 0.0 && share <= 1.0;
         if !is_share(self.down) || !is_share(self.up) {
@@ -109,7 +110,7 @@ impl Config {
 
     /// The same control with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> Config {
-        Config { threshold: self.threshold.mul_f64(factor), window: self.window.mul_f64(factor), ..*self }
+        Config { threshold: scaled(self.threshold, factor), window: scaled(self.window, factor), ..*self }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     event::{Event, Observer, Watch},
     rt::{Clock, Instant},
     service::{Failure, Layer, Reason, Rejected, Service},
-    units::Rate,
+    units::{MAX_RATE, Rate, scaled},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -59,8 +59,8 @@ impl Config {
 
     /// The same limit with every duration multiplied by `factor`, and every rate divided.
     pub fn scaled(&self, factor: f64) -> Config {
-        let rate = Rate::per_second((self.rate.as_per_second() / factor).min(crate::units::MAX_RATE));
-        let max_wait = self.max_wait.map(|wait| wait.mul_f64(factor));
+        let rate = Rate::per_second((self.rate.as_per_second() / factor).min(MAX_RATE));
+        let max_wait = self.max_wait.map(|wait| scaled(wait, factor));
         Config { rate: rate.unwrap_or(self.rate), max_wait, ..*self }
     }
 }

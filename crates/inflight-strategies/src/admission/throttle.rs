@@ -26,6 +26,7 @@ use crate::{
     event::{Event, Observer, Watch},
     rt::{Clock, Instant, Rng},
     service::{Failure, Layer, Reason, Rejected, Service},
+    units::scaled,
     window::Slices,
 };
 use std::{
@@ -86,8 +87,8 @@ impl Rule {
             Rule::Envoy { most, .. } if !(0.0..=1.0).contains(&most) => {
                 Err("`most` must be between 0% and 100%")
             }
-            Rule::Envoy { min_rate, .. } if !(0.0..=1e7).contains(&min_rate) => {
-                Err("`min-rate` must be between 0/s and 10000000/s")
+            Rule::Envoy { min_rate, .. } if !(min_rate >= 0.0 && min_rate.is_finite()) => {
+                Err("`min-rate` must be 0/s or more")
             }
             _ => Ok(()),
         }
@@ -111,8 +112,8 @@ impl Config {
 
     /// Whether the numbers make sense; the message says what would.
     pub fn validate(&self) -> Result<(), &'static str> {
-        if self.window < Duration::from_millis(1) || self.window > MAX_WINDOW {
-            return Err("`window` must be between 1ms and 1h");
+        if self.window < Duration::from_micros(1) || self.window > MAX_WINDOW {
+            return Err("`window` must be between 1us and 1h");
         }
         self.rule.validate()
     }
@@ -125,7 +126,7 @@ impl Config {
             }
             rule => rule,
         };
-        Config { rule, window: self.window.mul_f64(factor) }
+        Config { rule, window: scaled(self.window, factor) }
     }
 }
 

@@ -28,7 +28,7 @@ mod window;
 pub use layer::{BreakerLayer, Breaking};
 pub use window::{Counts, Window};
 
-use crate::{event::Circuit, rt::Instant, service::Outcome};
+use crate::{event::Circuit, rt::Instant, service::Outcome, units::scaled};
 use std::time::Duration;
 use window::Memory;
 
@@ -86,10 +86,10 @@ impl Config {
         }
         let is_window = match self.window {
             Window::Calls(calls) => is_count(calls),
-            Window::Time(time) => time >= Duration::from_millis(1) && time <= MAX_TIME,
+            Window::Time(time) => time >= Duration::from_micros(1) && time <= MAX_TIME,
         };
         if !is_window {
-            return Err("`window` must be 1 to 1000000 calls, or 1ms to 1h");
+            return Err("`window` must be 1 to 1000000 calls, or 1us to 1h");
         }
         if self.open_for.is_zero() || self.open_for > MAX_TIME || self.slow_after > MAX_TIME {
             return Err("`open-for` must be above zero, and all times at most 1h");
@@ -100,13 +100,13 @@ impl Config {
     /// The same breaker with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> Config {
         let window = match self.window {
-            Window::Time(time) => Window::Time(time.mul_f64(factor)),
+            Window::Time(time) => Window::Time(scaled(time, factor)),
             calls => calls,
         };
         Config {
             window,
-            slow_after: self.slow_after.mul_f64(factor),
-            open_for: self.open_for.mul_f64(factor),
+            slow_after: scaled(self.slow_after, factor),
+            open_for: scaled(self.open_for, factor),
             ..*self
         }
     }

@@ -32,6 +32,7 @@ pub use quantile::Quantile;
 use crate::{
     retry::{BudgetConfig, Ratio},
     rt::Instant,
+    units::scaled,
 };
 use std::time::Duration;
 
@@ -98,8 +99,8 @@ impl Config {
             After::Quantile { q, .. } if !(q > 0.0 && q < 1.0) => {
                 Err("`quantile` must be above 0% and below 100%")
             }
-            After::Quantile { window, .. } if window < Duration::from_millis(1) || window > MAX_DELAY => {
-                Err("`window` must be between 1ms and 1h")
+            After::Quantile { window, .. } if window < Duration::from_micros(1) || window > MAX_DELAY => {
+                Err("`window` must be between 1us and 1h")
             }
             After::Quantile { floor, .. } if floor > MAX_DELAY => Err("`floor` must be at most 1h"),
             _ => self.budget.validate(),
@@ -109,12 +110,12 @@ impl Config {
     /// The same hedging with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> Config {
         let after = match self.after {
-            After::Fixed(delay) => After::Fixed(delay.mul_f64(factor)),
+            After::Fixed(delay) => After::Fixed(scaled(delay, factor)),
             After::Quantile { q, min_samples, window, floor } => After::Quantile {
                 q,
                 min_samples,
-                window: window.mul_f64(factor),
-                floor: floor.mul_f64(factor),
+                window: scaled(window, factor),
+                floor: scaled(floor, factor),
             },
         };
         Config { after, budget: self.budget.scaled(factor), ..*self }

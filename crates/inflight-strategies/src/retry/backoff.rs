@@ -1,6 +1,6 @@
 //! How long to wait before trying again.
 
-use crate::rt::Rng;
+use crate::{rt::Rng, units::scaled};
 use std::time::Duration;
 
 /// The longest wait that can be asked for.
@@ -84,15 +84,15 @@ impl Backoff {
 
     /// The same rule with every duration multiplied by `factor`.
     pub fn scaled(&self, factor: f64) -> Backoff {
-        let steps = |s: &Steps| Steps { base: s.base.mul_f64(factor), cap: s.cap.mul_f64(factor), ..*s };
-        match self {
+        let steps = |s: Steps| Steps { base: scaled(s.base, factor), cap: scaled(s.cap, factor), ..s };
+        match *self {
             Backoff::None => Backoff::None,
-            Backoff::Fixed(wait) => Backoff::Fixed(wait.mul_f64(factor)),
+            Backoff::Fixed(wait) => Backoff::Fixed(scaled(wait, factor)),
             Backoff::Exponential(s) => Backoff::Exponential(steps(s)),
             Backoff::FullJitter(s) => Backoff::FullJitter(steps(s)),
             Backoff::EqualJitter(s) => Backoff::EqualJitter(steps(s)),
             Backoff::DecorrelatedJitter { base, cap } => {
-                Backoff::DecorrelatedJitter { base: base.mul_f64(factor), cap: cap.mul_f64(factor) }
+                Backoff::DecorrelatedJitter { base: scaled(base, factor), cap: scaled(cap, factor) }
             }
         }
     }

@@ -5,7 +5,7 @@ use super::{
     ratio::{Ratio, RatioBudget},
     throttle::{Throttle, Throttling},
 };
-use crate::rt::Instant;
+use crate::{rt::Instant, units::scaled};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which budget.
@@ -36,7 +36,7 @@ impl BudgetConfig {
     pub fn scaled(&self, factor: f64) -> BudgetConfig {
         match *self {
             BudgetConfig::Ratio(c) => {
-                BudgetConfig::Ratio(Ratio { min: c.min / factor, ttl: c.ttl.mul_f64(factor), ..c })
+                BudgetConfig::Ratio(Ratio { min: c.min / factor, ttl: scaled(c.ttl, factor), ..c })
             }
             other => other,
         }

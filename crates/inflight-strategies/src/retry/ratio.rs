@@ -19,7 +19,7 @@ const MAX_RATIO: f64 = 1_000.0;
 pub struct Ratio {
     /// Retries per request, 0 to 1000; Finagle's default is 0.2.
     pub ratio: f64,
-    /// Retries per second that are allowed besides, 0 to 10⁶. Finagle's default of 10 is more than half of a lab's traffic.
+    /// Retries per second that are allowed besides. Finagle's default of 10 is more than half of a lab's traffic.
     pub min: f64,
     /// How long a request counts; 1 s to 60 s in Finagle, default 10 s.
     pub ttl: Duration,
@@ -34,12 +34,12 @@ impl Ratio {
         if !(0.0..=MAX_RATIO).contains(&self.ratio) {
             return Err("`ratio` must be between 0 and 1000");
         }
-        if !(0.0..=1e6).contains(&self.min) {
-            return Err("`min` must be between 0/s and 1000000/s");
-        }
         // Finagle's lower bound is 1 s; a wind tunnel runs shorter.
-        if self.ttl < Duration::from_millis(1) || self.ttl > Duration::from_secs(60) {
-            return Err("`ttl` must be between 1ms and 60s");
+        if self.ttl < Duration::from_micros(1) || self.ttl > Duration::from_secs(60) {
+            return Err("`ttl` must be between 1us and 60s");
+        }
+        if !(self.min >= 0.0 && self.min * self.ttl.as_secs_f64() <= 1e9) {
+            return Err("`min` must be 0/s or more, and at most a billion in `ttl`");
         }
         Ok(())
     }

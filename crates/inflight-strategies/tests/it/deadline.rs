@@ -69,9 +69,8 @@ fn the_earlier_of_two_deadlines_holds_and_an_expired_call_is_refused() {
             11ms  b TimedOut { after: 10ms, detached: true }
             11ms  b ← no answer within 10ms
             20ms  b Rejected(TooLate)
-            110ms  c TimedOut { after: 10ms, detached: true }
-            110ms  c ← no answer within 10ms
             110ms  c TimedOut { after: 10ms, detached: false }
+            110ms  c ← no answer within 10ms
         "#]],
     );
 }

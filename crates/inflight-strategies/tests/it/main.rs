@@ -7,6 +7,7 @@ mod deadline;
 mod hedge;
 mod limit;
 mod limit_contract;
+mod peers;
 mod queue;
 mod retry;
 mod script;
