@@ -16,6 +16,7 @@ mod environment;
 mod help;
 mod lifecycle;
 mod load;
+mod permits;
 mod run;
 mod series;
 mod usage;
