@@ -17,6 +17,20 @@
 //! (shares of classes, default none). A call may weigh several permits; one that weighs more than there are goes in alone.
 //!
 //! **Where it comes from.** Dijkstra's counting semaphore; the bounded queue and wait are those of resilience4j's bulkhead.
+//!
+//! ```
+//! use inflight_strategies::{
+//!     limit::{Config, Permits, Queue, adaptive, adaptive::vegas},
+//!     queue::{self, Order, codel},
+//! };
+//!
+//! // Any limiter goes with any queue.
+//! let permits = Permits::Adaptive(adaptive::Config::Vegas(vegas::Config::default()));
+//! let codel = Some(codel::Config::default());
+//! let queue = queue::Config { order: Order::Lifo, codel, ..queue::Config::default() };
+//! let limit = Config { permits, queue, ..Config::fixed(1, Queue::Unbounded) };
+//! assert!(limit.validate().is_ok());
+//! ```
 
 pub mod adaptive;
 mod concurrency;

@@ -7,7 +7,8 @@
 //! **Which failure it answers.** One tenant's or one batch job's flood takes all permits of everybody.
 //!
 //! **When it harms.** Shares are guaranteed on top of what others took before: the sum in flight can exceed the limit, in the
-//! worst case by the sum of all shares. A limit at the very edge of what a dependency bears is then too high.
+//! worst case by the sum of all shares. A limit at the very edge of what a dependency bears is then too high. Who is next is
+//! looked for along the line, so a long queue costs time with every permit that comes back.
 //!
 //! **Knobs.** `partitions` (per cent per class, class 0 first, together at most 100 %; default none).
 //!

@@ -17,6 +17,7 @@ mod explain;
 mod help;
 mod lifecycle;
 mod load;
+mod permits;
 mod run;
 mod series;
 mod sim;
