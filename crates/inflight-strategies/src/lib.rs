@@ -46,6 +46,7 @@ pub mod attempt;
 pub mod breaker;
 pub mod coalesce;
 pub mod deadline;
+mod detach;
 pub mod event;
 pub mod hedge;
 pub mod limit;

@@ -16,8 +16,9 @@
 //! what `select` on a channel does in many services, and is kept here as [`Late::Detach`] to be measured.
 
 use crate::{
+    detach::outlive,
     event::{Event, Observer, Watch},
-    rt::{First, Instant, Task, World, race},
+    rt::{First, Instant, World, race},
     service::{Failure, Layer, Service},
 };
 use std::time::Duration;
@@ -132,28 +133,11 @@ where
         Late::Cancel => race(inner.call(request), expired).await,
         Late::Detach => {
             let inner = inner.clone();
-            let work = world.spawn("detached", async move { inner.call(request).await });
-            let mut work = DetachOnDrop::<T, E, W>(Some(work));
-            let task = work.0.as_mut().expect("put there one line above");
-            match race(task, expired).await {
-                First::Left(answer) => First::Left(answer.unwrap_or(Err(Failure::Lost))),
-                First::Right(()) => First::Right(()),
-            }
+            race(outlive(world, async move { inner.call(request).await }), expired).await
         }
     };
     match first {
         First::Left(answer) => Some(answer),
         First::Right(()) => None,
-    }
-}
-
-/// Whoever gives up on detached work, the timeout or a caller that went away, leaves it running.
-struct DetachOnDrop<T: Send + 'static, E: Send + 'static, W: World>(Option<W::Task<Result<T, Failure<E>>>>);
-
-impl<T: Send + 'static, E: Send + 'static, W: World> Drop for DetachOnDrop<T, E, W> {
-    fn drop(&mut self) {
-        if let Some(task) = self.0.take() {
-            task.detach();
-        }
     }
 }

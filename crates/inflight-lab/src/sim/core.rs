@@ -400,8 +400,12 @@ fn enter(core: Core) -> Core {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Futures look at the clock and cancel timers when they are dropped: the world is still there for them.
-        while let Some(slots) = with(|core| (!core.slots.is_empty()).then(|| mem::take(&mut core.slots))) {
+        // Futures look at the clock, cancel timers and leave work to new tasks when they are dropped: the world is still there
+        // for them, without the places that are gone.
+        while let Some(slots) = with(|core| {
+            core.free.clear();
+            (!core.slots.is_empty()).then(|| mem::take(&mut core.slots))
+        }) {
             drop(slots);
         }
         let (world, now, core) = mem::replace(&mut self.outer, (0, 0, Core::NONE));

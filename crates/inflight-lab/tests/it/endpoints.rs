@@ -115,6 +115,27 @@ fn a_detached_timeout_leaves_the_work_running() {
 }
 
 #[test]
+fn a_world_ends_with_callers_whose_work_would_outlive_them() {
+    let text = format!("[service.b]\nlatency = {{ constant = \"5s\" }}\nerrors = \"0%\"\n{ARMS}");
+    let document = document(&text.replace("[[arm]]", "[[endpoint]]"));
+    let ledger = Arc::new(Ledger::default());
+    let inside = ledger.clone();
+    sim::run(move |world| async move {
+        let stack = endpoint(&document, 4, &world, inside);
+        assert!(stack.call(Call::new(1)).await.is_err());
+        // The first call's work has come and gone as a task; the second's still has its caller when everything ends.
+        world.sleep_until(at(6_000)).await;
+        let second = async move { stack.call(Call::new(2)).await };
+        inflight_strategies::rt::Task::detach(inflight_strategies::rt::Executor::spawn(
+            &world, "client", second,
+        ));
+        world.sleep_until(at(6_100)).await;
+    })
+    .expect("it ends");
+    assert_eq!((ledger.counts().endpoint, ledger.counts().b), (0, 0), "whoever was inside has left");
+}
+
+#[test]
 fn a_failing_b_answers_at_once_and_cancels_a() {
     let text = ARMS.replace("[[arm]]", "[[endpoint]]");
     let document = document(&format!("[service.b]\nerrors = \"100%\"\n{text}"));

@@ -186,7 +186,7 @@ fn push_mode(body: &mut Vec<u8>, endpoint: &Endpoint, total: Duration) {
 
 fn push_ms(body: &mut Vec<u8>, duration: Duration) {
     // To the nearest millisecond, so that total and sleep agree.
-    let millis = (duration.as_micros() + 500) / 1000;
+    let millis = duration.as_secs() * 1000 + u64::from((duration.subsec_micros() + 500) / 1000);
     body.extend_from_slice(itoa::Buffer::new().format(millis).as_bytes());
 }
 
