@@ -206,6 +206,9 @@ pub struct Both {
 /// A service inside the lab.
 pub type Stack<T> = BoxService<Call, T, Failure<Fault>>;
 
+/// An endpoint at work: its stack, observed from outside.
+pub type Endpoint<W> = observe::Observed<Stack<Both>, W, Tap>;
+
 /// Builds endpoint number `index` over the dependencies `a` and `b`; `sink` hears every event in it.
 pub fn build<W: World>(
     index: usize,
@@ -213,7 +216,7 @@ pub fn build<W: World>(
     world: &W,
     (a, b): (&Arc<Dependency<W>>, &Arc<Dependency<W>>),
     sink: Arc<dyn Sink>,
-) -> Stack<Both> {
+) -> Endpoint<W> {
     let tap = Tap::new(index, sink);
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
@@ -231,12 +234,8 @@ pub fn build<W: World>(
         b: guarded(Which::B, b, &spec.b),
         world: world.clone(),
     };
-    let seen = observe::Observe::new(world.clone(), tap.clone());
-    if spec.whole.is_empty() {
-        // The same as below with one box less per call.
-        return BoxService::new(seen.layer(work));
-    }
-    BoxService::new(seen.layer(surround(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap)))
+    let stack = surround(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap);
+    observe::Observe::new(world.clone(), tap).layer(stack)
 }
 
 /// Puts `layers`, outermost first, around `inner`.

@@ -8,7 +8,7 @@ use crate::{
     load::{Driver, Shot},
     record::{Ending, Record, Reply},
     sim::{self, Settings, Stuck, Trace},
-    stack::{self, Both, Stack},
+    stack::{self, Endpoint},
 };
 use inflight_strategies::{
     rt::{Instant, World},
@@ -40,7 +40,7 @@ pub fn run(
 }
 
 /// The stack of endpoint number `index` of `document`, on dependencies of its own.
-pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Arc<dyn Sink>) -> Stack<Both> {
+pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Arc<dyn Sink>) -> Endpoint<W> {
     let a = Dependency::new(Which::A, document.service_a.clone(), document.seed, world.clone());
     let b = Dependency::new(Which::B, document.service_b.clone(), document.seed, world.clone());
     stack::build(index, &document.endpoints[index], world, (&a, &b), sink)
@@ -48,9 +48,9 @@ pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Ar
 
 /// An endpoint as a target of the driver, without HTTP between them.
 #[derive(Clone, Debug)]
-pub struct Direct(pub Stack<Both>);
+pub struct Direct<W>(pub Endpoint<W>);
 
-impl Service<Shot> for Direct {
+impl<W: World> Service<Shot> for Direct<W> {
     type Response = Reply;
     type Error = Infallible;
 

@@ -10,6 +10,7 @@ use crate::{
     rt::{Clock, Instant},
     service::{Failure, Layer, Outcome, Service},
 };
+use std::time::Duration;
 
 /// Puts an observer around a service.
 #[derive(Clone, Debug)]
@@ -40,6 +41,23 @@ pub struct Observed<S, C, O> {
     observer: O,
 }
 
+impl<S, C: Clock, O> Observed<S, C, O> {
+    /// The call, and how long it was inside, as the observer heard it: whoever asks the clock again hears another time.
+    pub async fn call_timed<Request, T, E>(&self, request: Request) -> (Result<T, Failure<E>>, Duration)
+    where
+        S: Service<Request, Response = T, Error = Failure<E>>,
+        O: Observer<Request>,
+    {
+        let mut watch = self.observer.observe(&request);
+        let start = self.clock.now();
+        watch.on_event(start, Event::Started);
+        let mut visit = Visit { clock: &self.clock, start, watch, over: false };
+        let result = self.inner.call(request).await;
+        let took = visit.ends(Outcome::of(&result));
+        (result, took)
+    }
+}
+
 impl<Request, S, C, O, T, E> Service<Request> for Observed<S, C, O>
 where
     Request: Send,
@@ -53,27 +71,32 @@ where
     type Error = Failure<E>;
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let mut watch = self.observer.observe(&request);
-        let start = self.clock.now();
-        watch.on_event(start, Event::Started);
-        let mut guard = Guard { clock: &self.clock, start, watch, outcome: Outcome::Cancelled };
-        let result = self.inner.call(request).await;
-        guard.outcome = Outcome::of(&result);
-        result
+        self.call_timed(request).await.0
     }
 }
 
-/// Tells the end of a call when it is dropped, by whatever way the call ended.
-struct Guard<'a, C: Clock, W: Watch> {
+/// A call's time inside. Its end is told once: by how it ended, or as cancelled if it is dropped before.
+struct Visit<'a, C: Clock, W: Watch> {
     clock: &'a C,
     start: Instant,
     watch: W,
-    outcome: Outcome,
+    over: bool,
 }
 
-impl<C: Clock, W: Watch> Drop for Guard<'_, C, W> {
-    fn drop(&mut self) {
+impl<C: Clock, W: Watch> Visit<'_, C, W> {
+    fn ends(&mut self, outcome: Outcome) -> Duration {
+        self.over = true;
         let now = self.clock.now();
-        self.watch.on_event(now, Event::Finished { outcome: self.outcome, took: now - self.start });
+        let took = now - self.start;
+        self.watch.on_event(now, Event::Finished { outcome, took });
+        took
+    }
+}
+
+impl<C: Clock, W: Watch> Drop for Visit<'_, C, W> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.ends(Outcome::Cancelled);
+        }
     }
 }

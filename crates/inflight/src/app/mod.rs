@@ -7,12 +7,7 @@ pub mod settings;
 pub mod status;
 
 use crate::{live, telemetry::Telemetry};
-use inflight_lab::{
-    call::Which,
-    dependency::Dependency,
-    experiment::Document,
-    stack::{self, Both, Stack},
-};
+use inflight_lab::{call::Which, dependency::Dependency, experiment::Document, stack};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The endpoints of a document, running in the live world.
@@ -25,10 +20,9 @@ pub struct App {
 
 #[derive(Debug)]
 struct Endpoint {
-    world: live::World,
     index: usize,
     name: String,
-    stack: Stack<Both>,
+    stack: stack::Endpoint<live::World>,
 }
 
 impl App {
@@ -38,7 +32,7 @@ impl App {
         let b = Dependency::new(Which::B, document.service_b.clone(), document.seed, world.clone());
         let endpoints = document.endpoints.iter().enumerate().map(|(index, spec)| {
             let stack = stack::build(index, spec, &world, (&a, &b), telemetry.sink());
-            let endpoint = Endpoint { world: world.clone(), index, name: spec.name.clone(), stack };
+            let endpoint = Endpoint { index, name: spec.name.clone(), stack };
             (format!("/{}", spec.name), Arc::new(endpoint))
         });
         Arc::new(App { endpoints: endpoints.collect(), telemetry, world })

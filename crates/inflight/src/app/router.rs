@@ -14,8 +14,7 @@ use inflight_lab::{
 use inflight_strategies::{
     deadline,
     event::Event,
-    rt::Clock as _,
-    service::{Failure, Outcome, Service as _},
+    service::{Failure, Outcome},
 };
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -43,9 +42,8 @@ impl Prepared {
 impl Endpoint {
     async fn answer(&self, call: Call, wants_timing: bool) -> Reply {
         let trail = call.trail.clone().filter(|_| wants_timing);
-        let start = self.world.now();
-        let result = self.stack.call(call).await;
-        let mut response = respond(self, &result, self.world.now() - start);
+        let (result, total) = self.stack.call_timed(call).await;
+        let mut response = respond(self, &result, total);
         if let Some(timing) = trail.and_then(|trail| server_timing(&trail.steps())) {
             response.headers_mut().insert(SERVER_TIMING, timing);
         }

@@ -37,6 +37,7 @@ fn histogram(meter: &Meter, name: &'static str, description: &'static str) -> Hi
 pub(super) struct Metrics {
     endpoints: Vec<EndpointMetrics>,
     services: [ServiceMetrics; 2],
+    requests: Counter<u64>,
 }
 
 #[derive(Debug)]
@@ -90,7 +91,13 @@ impl Metrics {
             }
             metrics
         });
-        Metrics { endpoints: endpoints.collect(), services: ServiceMetrics::both(meter) }
+        Metrics { endpoints: endpoints.collect(), services: ServiceMetrics::both(meter), requests }
+    }
+
+    /// A request came to no endpoint. Its series begins with the first of them.
+    pub(super) fn unmatched(&self) {
+        let labels = [KeyValue::new(names::ENDPOINT, names::UNMATCHED), KeyValue::new(names::STATUS, "404")];
+        self.requests.add(1, &labels);
     }
 }
 

@@ -94,7 +94,6 @@ pub struct Telemetry {
     tracing: Option<(SdkTracerProvider, spans::Writer)>,
     page: Arc<reader::Page>,
     metrics: Arc<metrics::Metrics>,
-    requests: Counter<u64>,
     connections: UpDownCounter<i64>,
     accept_errors: Counter<u64>,
     phases: Phases,
@@ -151,7 +150,6 @@ impl Telemetry {
             meter.u64_gauge(names::LAB_PHASE).with_description("1 for the phase heard of last").build();
         Telemetry {
             metrics: Arc::new(metrics::Metrics::new(meter, document)),
-            requests: meter.u64_counter(names::HTTP_REQUESTS).with_description("Requests that ended").build(),
             connections,
             accept_errors,
             phases: Phases { gauge, known: Mutex::default() },
@@ -191,8 +189,7 @@ impl Telemetry {
 
     /// A request came to no endpoint.
     pub fn unmatched(&self) {
-        let labels = [KeyValue::new(names::ENDPOINT, names::UNMATCHED), KeyValue::new(names::STATUS, "404")];
-        self.requests.add(1, &labels);
+        self.metrics.unmatched();
     }
 
     /// A request said which phase of a run it belongs to. Names that are not 1 to 32 of a-z, 0-9 and -, and more names
