@@ -15,6 +15,7 @@ mod report;
 mod stack;
 mod tidy;
 mod tools;
+mod twin;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   compose           compose.yaml on a local Docker engine
   readme            measures the four endpoints and pastes the result into README.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
+  twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   tools             fetches and builds what `stack` needs into the cache
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         ["compose"] => compose::run(),
         ["readme"] => readme::run(),
         ["repeat"] => repeat::run(),
+        ["twin"] => twin::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["tools"] => tools::run(),
         _ => {

@@ -138,6 +138,14 @@ impl Trail {
         self.lock().waited
     }
 
+    /// How long a service took, if the steps are kept and the call is over; of several calls, the last one.
+    pub fn took(&self, which: Which) -> Option<Duration> {
+        self.lock().steps.iter().rev().find_map(|step| match (step.place, step.event) {
+            (Place::Service(service), Event::Finished { took, .. }) if service == which => Some(took),
+            _ => None,
+        })
+    }
+
     /// Whether anything is kept of what happens at `place`.
     fn keeps(&self, place: Place) -> bool {
         self.in_full || matches!(place, Place::Layer { .. })

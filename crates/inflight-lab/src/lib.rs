@@ -7,10 +7,10 @@
 //! * [`call`]: what a request is while it is inside, and who watches it;
 //! * [`stack`]: from layers named in a file to a service; the one place that knows every strategy;
 //! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
-//! * [`record`]: what became of it: one outcome, one latency from the intended start.
+//! * [`record`]: what became of it: one outcome, one latency from the intended start; [`log`]: request by request.
 //!
 //! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
-//! of an experiment there.
+//! of an experiment there, and [`twin`] sets it beside the live one.
 //!
 //! What formulas say about the same system: [`theory`].
 //!
@@ -24,6 +24,7 @@ pub mod dependency;
 pub mod draws;
 pub mod experiment;
 pub mod load;
+pub mod log;
 mod luck;
 mod pair;
 pub mod record;
@@ -35,4 +36,5 @@ pub mod theory;
 pub mod timers;
 pub mod trace;
 pub mod trial;
+pub mod twin;
 pub mod workload;

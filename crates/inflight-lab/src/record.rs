@@ -1,6 +1,9 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
-use crate::workload::{Traffic, Workload};
+use crate::{
+    log::Log,
+    workload::{Traffic, Workload},
+};
 use hdrhistogram::Histogram;
 use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
@@ -79,11 +82,26 @@ pub struct Reply {
     pub ending: Ending,
     /// How long it waited for a permit inside the target, if the target tells.
     pub wait: Option<Duration>,
+    /// How long Service A took, likewise.
+    pub a: Option<Duration>,
+    /// How long Service B took, likewise.
+    pub b: Option<Duration>,
+    /// How long it was inside the target, likewise.
+    pub inside: Option<Duration>,
+}
+
+impl Reply {
+    /// An ending about which the target says no more.
+    pub fn new(ending: Ending) -> Reply {
+        Reply { ending, wait: None, a: None, b: None, inside: None }
+    }
 }
 
 /// One request, over.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
+    /// Its number in the schedule.
+    pub id: u64,
     /// When it should have started.
     pub intended: Instant,
     /// When it did.
@@ -119,7 +137,7 @@ pub struct Tick {
 /// The length of a [`Tick`].
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// Everything that is kept about the requests of one arm. Memory does not grow with their number.
+/// Everything that is kept about the requests of one arm. Memory does not grow with their number, unless they are logged.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// When the counted part began: after the warm-up.
@@ -142,6 +160,8 @@ pub struct Record {
     pub timeline: Vec<Tick>,
     /// What users went through who retry; `None` if they don't.
     pub users: Option<Experience>,
+    /// Every request, if that was asked for.
+    pub log: Option<Log>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
     start: Instant,
@@ -189,6 +209,7 @@ impl Record {
             timeline: Vec::new(),
             users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
+            log: None,
             start,
             in_flight: Gauge { changed: start, ..Gauge::default() },
             sojourn_sum: Duration::ZERO,
@@ -248,7 +269,10 @@ impl Record {
     }
 
     fn end(&mut self, sample: &Sample) {
-        let Sample { intended, sent, done, reply } = *sample;
+        let Sample { intended, sent, done, reply, .. } = *sample;
+        if let Some(log) = &mut self.log {
+            log.push(self.start, sample);
+        }
         self.move_in_flight(done, -1);
         let tick = self.tick(done);
         match reply.ending {
@@ -285,6 +309,9 @@ impl Record {
         self.in_flight.advance(now, self.from, self.to);
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
+        if let Some(log) = &mut self.log {
+            (log.from, log.to) = (self.from - self.start, self.to - self.start);
+        }
         let ended: u64 = self.endings.values().sum();
         if self.offered > ended {
             self.endings.insert(Ending::Unfinished, self.offered - ended);
@@ -302,6 +329,12 @@ impl Recorder {
     /// Starts the books of a run that begins at `start`.
     pub fn new(start: Instant, workload: &Workload) -> Self {
         Recorder { state: Mutex::new((Record::new(start, workload), None)) }
+    }
+
+    /// These books with a log of every request, `most` at most.
+    pub fn logging(self, most: usize) -> Self {
+        self.lock().0.log = Some(Log::new(most));
+        self
     }
 
     fn lock(&self) -> MutexGuard<'_, (Record, Option<Waker>)> {
@@ -381,7 +414,8 @@ mod tests {
     }
 
     fn sample(intended: u64, sent: u64, done: u64, ending: Ending) -> Sample {
-        Sample { intended: at(intended), sent: at(sent), done: at(done), reply: Reply { ending, wait: None } }
+        let [intended, sent, done] = [intended, sent, done].map(at);
+        Sample { id: 0, intended, sent, done, reply: Reply::new(ending) }
     }
 
     #[test]

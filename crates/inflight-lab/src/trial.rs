@@ -31,12 +31,40 @@ pub fn run(
 ) -> Result<(Record, Trace), Stuck> {
     let document = document.clone();
     sim::run_with(settings, move |world| async move {
-        let target = Direct(endpoint(&document, arm, &world, sink));
-        let workload = document.workload.clone().expect("an experiment has a workload");
-        let (seed, start) = (document.seed, Instant::ZERO);
-        let driver = Driver { world, workload, seed, start, patience: PATIENCE };
+        let (driver, target) = prepare(&document, arm, world, sink, Trail::of_waits);
         driver.run(&target, &driver.recorder()).await
     })
+}
+
+/// [`run`] with a log of every request, `most` at most.
+///
+/// # Panics
+/// As [`run`] does.
+pub fn run_logged(
+    document: &Document,
+    arm: usize,
+    settings: Settings,
+    most: usize,
+) -> Result<(Record, Trace), Stuck> {
+    let document = document.clone();
+    sim::run_with(settings, move |world| async move {
+        let (driver, target) = prepare(&document, arm, world, Arc::new(()), |id| Trail::new(id, None));
+        driver.run(&target, &driver.logging_recorder(most)).await
+    })
+}
+
+/// The driver and the target of one arm.
+fn prepare<W: World>(
+    document: &Document,
+    arm: usize,
+    world: W,
+    sink: Arc<dyn Sink>,
+    trail: fn(u64) -> Arc<Trail>,
+) -> (Driver<W>, Direct<W>) {
+    let target = Direct { stack: endpoint(document, arm, &world, sink), trail };
+    let workload = document.workload.clone().expect("an experiment has a workload");
+    let (seed, start) = (document.seed, Instant::ZERO);
+    (Driver { world, workload, seed, start, patience: PATIENCE }, target)
 }
 
 /// The stack of endpoint number `index` of `document`, on dependencies of its own.
@@ -48,20 +76,28 @@ pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Ar
 
 /// An endpoint as a target of the driver, without HTTP between them.
 #[derive(Clone, Debug)]
-pub struct Direct<W>(pub Endpoint<W>);
+pub struct Direct<W> {
+    /// The endpoint.
+    pub stack: Endpoint<W>,
+    /// What is kept of request number i.
+    pub trail: fn(u64) -> Arc<Trail>,
+}
 
 impl<W: World> Service<Shot> for Direct<W> {
     type Response = Reply;
     type Error = Infallible;
 
     async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
-        let trail = Trail::of_waits(shot.id);
-        let ending = match self.0.call(Call { trail: Some(trail.clone()), ..Call::new(shot.id) }).await {
+        let trail = (self.trail)(shot.id);
+        let call = Call { trail: Some(trail.clone()), ..Call::new(shot.id) };
+        let (result, inside) = self.stack.call_timed(call).await;
+        let ending = match result {
             Ok(_) => Ending::Completed,
             Err(Failure::Failed(Fault(_)) | Failure::Lost) => Ending::Failed,
             Err(Failure::Rejected(_)) => Ending::Rejected,
             Err(Failure::TimedOut { .. }) => Ending::TimedOut,
         };
-        Ok(Reply { ending, wait: trail.waited() })
+        let (a, b) = (trail.took(Which::A), trail.took(Which::B));
+        Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside) })
     }
 }

@@ -36,6 +36,8 @@ pub enum Command {
     List(List),
     /// Explain what the lab knows, such as the formulas of queueing theory
     Explain(Explain),
+    /// Look at this machine: how late its timers are, and what else gets between a run and its figures
+    Doctor,
     /// Ask a running app for its health: exit 0 if it is well, 1 if not
     Healthcheck(Healthcheck),
     /// Print the completions for a shell
@@ -165,6 +167,9 @@ pub struct Serve {
     /// How long to wait, when stopped, for what is in flight
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub drain: Duration,
+    /// Record when requests arrive, one file per endpoint: what `arrivals = { recorded = … }` of an experiment reads
+    #[arg(long, value_name = "DIR")]
+    pub record_arrivals: Option<PathBuf>,
     /// Stop when standard input ends: for programs that start this one and may die
     #[arg(long, hide = true)]
     pub until_stdin_closes: bool,

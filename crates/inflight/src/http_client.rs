@@ -82,7 +82,7 @@ impl Service<Shot> for HttpTarget {
 
     async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
         let _place = self.0.places.acquire().await.expect("never closed");
-        Ok(self.0.exchange(shot).await.unwrap_or_else(|ending| Reply { ending, wait: None }))
+        Ok(self.0.exchange(shot).await.unwrap_or_else(Reply::new))
     }
 }
 
@@ -164,14 +164,26 @@ impl Inner {
             _ => Ending::Failed,
         };
         let timing = parts.headers.get(SERVER_TIMING).and_then(|value| value.to_str().ok());
-        Ok(Reply { ending, wait: timing.and_then(wait) })
+        Ok(timed(ending, timing.unwrap_or_default()))
     }
 }
 
-/// The wait in a `Server-Timing` header, if there is one.
-fn wait(timing: &str) -> Option<Duration> {
-    let millis = timing.split(',').find_map(|part| part.trim().strip_prefix("wait;dur="))?;
-    Duration::try_from_secs_f64(millis.parse::<f64>().ok()? / 1e3).ok()
+/// An ending with what a `Server-Timing` header says about it: waits are summed; of several calls to a service the last counts.
+fn timed(ending: Ending, timing: &str) -> Reply {
+    let mut reply = Reply::new(ending);
+    for part in timing.split(',') {
+        let Some((name, millis)) = part.trim().split_once(";dur=") else { continue };
+        let seconds = millis.parse().map_or(-1.0, |millis: f64| millis / 1e3);
+        let Ok(took) = Duration::try_from_secs_f64(seconds) else { continue };
+        match name {
+            "wait" => reply.wait = Some(reply.wait.unwrap_or_default().saturating_add(took)),
+            "A" => reply.a = Some(took),
+            "B" => reply.b = Some(took),
+            "total" => reply.inside = Some(took),
+            _ => {}
+        }
+    }
+    reply
 }
 
 fn ending_of(error: &hyper::Error) -> Ending {
@@ -194,9 +206,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_is_read_off_the_servers_timing() {
-        assert_eq!(wait("A;dur=97.100, wait;dur=1.250, B;dur=812.000"), Some(Duration::from_micros(1250)));
-        assert_eq!(wait("A;dur=97.100"), None);
-        assert_eq!(wait("wait;dur=-1"), None);
+    fn times_are_read_off_the_servers_timing() {
+        let us = |micros| Some(Duration::from_micros(micros));
+        let timing =
+            "A;dur=97.100, wait;dur=1.250, wait;dur=1, B;dur=812.000, total;dur=813.3, cache;desc=hit";
+        let expected = Reply {
+            ending: Ending::Completed,
+            wait: us(2250),
+            a: us(97_100),
+            b: us(812_000),
+            inside: us(813_300),
+        };
+        assert_eq!(timed(Ending::Completed, timing), expected);
+    }
+
+    #[test]
+    fn what_is_no_time_is_left_out() {
+        for timing in
+            ["", "wait", "wait;dur=", "wait;dur=-1", "wait;dur=NaN", "wait;dur=1e300", "total;dur=inf"]
+        {
+            assert_eq!(timed(Ending::Failed, timing), Reply::new(Ending::Failed), "{timing}");
+        }
     }
 }

@@ -13,3 +13,4 @@ pub mod http_client;
 pub mod live;
 pub mod telemetry;
 pub mod terminal;
+pub mod timer_error;

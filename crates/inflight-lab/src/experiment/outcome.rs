@@ -3,12 +3,13 @@
 use crate::{
     record::{Ending, Record, Tick},
     sim::Trace,
+    twin::{TimerError, Twin},
 };
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
-/// The version of `run.json`. Older ones are read as well: 1 knew no world but the live one.
+/// The version of `run.json`. Older ones are read as well: 1 knew no world but the live one, and no twins.
 pub const SCHEMA: u32 = 2;
 
 /// A run whose requests were sent later than this at the 99th percentile measured its driver, not its target.
@@ -43,6 +44,9 @@ pub struct RunOutcome {
     pub seed: u64,
     /// Durations were multiplied by this, rates divided.
     pub time_scale: f64,
+    /// How late this machine's timers were just before the run.
+    #[serde(default)]
+    pub timers: Option<TimerError>,
     /// What was offered, in words.
     pub workload: String,
     /// Length of the counted part in nanoseconds.
@@ -125,6 +129,9 @@ pub struct ArmOutcome {
     pub little: Little,
     /// The run in tenths of a second.
     pub timeline: Vec<Tick>,
+    /// The same requests in virtual time.
+    #[serde(default)]
+    pub twin: Option<Twin>,
 }
 
 /// A distribution of durations in a few numbers; all zero if there were none.
@@ -205,6 +212,7 @@ impl ArmOutcome {
             in_flight_peak: record.in_flight_peak(),
             little: Little { in_flight, lambda_w, error },
             timeline: record.timeline.clone(),
+            twin: None,
         }
     }
 

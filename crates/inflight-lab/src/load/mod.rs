@@ -54,6 +54,11 @@ impl<W: World> Driver<W> {
         Arc::new(Recorder::new(self.start, &self.workload))
     }
 
+    /// Books for this run, with a log of every request, `most` at most.
+    pub fn logging_recorder(&self, most: usize) -> Arc<Recorder> {
+        Arc::new(Recorder::new(self.start, &self.workload).logging(most))
+    }
+
     /// When the last request may start.
     fn end(&self) -> Instant {
         self.start + self.workload.duration

@@ -47,7 +47,8 @@ impl<W: World, T: Target> User<W, T> {
     pub(super) async fn attempt(&self, shot: Shot) -> Ending {
         let sent = self.world.now();
         let Ok(reply) = self.target.call(shot).await;
-        self.recorder.end(&Sample { intended: shot.intended, sent, done: self.world.now(), reply });
+        let Shot { id, intended } = shot;
+        self.recorder.end(&Sample { id, intended, sent, done: self.world.now(), reply });
         reply.ending
     }
 

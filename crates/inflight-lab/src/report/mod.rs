@@ -3,6 +3,7 @@
 mod counters;
 mod sweep;
 mod text;
+mod twin;
 
 pub use counters::counters;
 pub use sweep::{sweep, sweep_csv};

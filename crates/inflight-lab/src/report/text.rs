@@ -1,5 +1,6 @@
 //! An outcome as text for a terminal: cause above effect.
 
+use super::twin;
 use crate::{
     experiment::{ArmOutcome, Latencies, RunOutcome, RunWorld},
     record::{Ending, Tick},
@@ -41,7 +42,7 @@ impl Ink for Plain {
 }
 
 /// Two letters and a colour for each known endpoint, fixed for ever; others get their first two letters.
-fn mark(name: &str) -> (String, Colour) {
+pub(super) fn mark(name: &str) -> (String, Colour) {
     const KNOWN: [(&str, &str, Colour); 5] = [
         ("sync", "Sy", Colour(0xf4, 0xbc, 0x33)),
         ("async", "As", Colour(0xe0, 0x69, 0x16)),
@@ -125,10 +126,15 @@ fn latency(arm: &ArmOutcome, pick: fn(&Latencies) -> u64) -> String {
     if arm.completed.count == 0 { "–".into() } else { ms(pick(&arm.completed)) }
 }
 
+/// How wide the column of names is.
+pub(super) fn name_column(run: &RunOutcome) -> usize {
+    run.arms.iter().map(|arm| arm.name.len() + 1).max().unwrap_or(0).clamp(14, 24)
+}
+
 /// The two tables of a run, `width` columns wide.
 pub fn table(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     let mut out = String::new();
-    let names = run.arms.iter().map(|arm| arm.name.len() + 1).max().unwrap_or(0).clamp(14, 24);
+    let names = name_column(run);
     heading(&mut out, ink, "CAUSE", "what is inside the system");
     let spark_width = width.saturating_sub(7 + names + CAUSE.iter().map(|c| c.1).sum::<usize>()).min(40);
     let aside = if spark_width >= 12 { "  in flight over time" } else { "" };
@@ -182,6 +188,11 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     out.push('\n');
     out.push_str(&table(run, width, ink));
     out.push('\n');
+    let twins = twin::table(run, ink);
+    if !twins.is_empty() {
+        out.push_str(&twins);
+        out.push('\n');
+    }
     let worst = run.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
     let little = run.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);
     if run.validity.problems.is_empty() && run.complete {

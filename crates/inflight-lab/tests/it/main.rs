@@ -13,5 +13,6 @@ mod repeat;
 mod retries;
 mod tokio_paused;
 mod trace;
+mod twin;
 mod users;
 mod worlds;

@@ -45,8 +45,8 @@ impl Endpoint {
         let trail = call.trail.clone().filter(|_| wants_timing);
         let (result, total) = self.stack.call_timed(call).await;
         let mut response = respond(self, &result, total);
-        if let Some(timing) = trail.and_then(|trail| server_timing(&trail.steps())) {
-            response.headers_mut().insert(SERVER_TIMING, timing);
+        if let Some(trail) = trail {
+            response.headers_mut().insert(SERVER_TIMING, server_timing(&trail.steps(), total));
         }
         response
     }
@@ -83,6 +83,9 @@ impl App {
 
     /// Turns headers into a call. Its steps are kept if somebody will look at them: a trace, or the driver.
     fn admit(&self, endpoint: &Endpoint, headers: &HeaderMap) -> (Call, bool) {
+        if let Some(arrivals) = &endpoint.arrivals {
+            arrivals.note();
+        }
         if let Some(phase) = headers.get(PHASE) {
             self.telemetry.phase(phase.as_bytes());
         }
@@ -189,9 +192,9 @@ fn push_ms(body: &mut Vec<u8>, duration: Duration) {
     body.extend_from_slice(itoa::Buffer::new().format(millis).as_bytes());
 }
 
-/// The waits and services of one request as a `Server-Timing` header: `wait;dur=1.234, A;dur=97.1, B;dur=812.0`. A
-/// request that was refused at once has none.
-fn server_timing(steps: &[Step]) -> Option<HeaderValue> {
+/// The waits and services of one request, and how long it was inside, as a `Server-Timing` header:
+/// `wait;dur=1.234, A;dur=97.1, B;dur=812.0, total;dur=813.3`.
+fn server_timing(steps: &[Step], total: Duration) -> HeaderValue {
     let mut out = String::new();
     for step in steps {
         let (name, took) = match (step.place, step.event) {
@@ -199,8 +202,8 @@ fn server_timing(steps: &[Step]) -> Option<HeaderValue> {
             (Place::Service(which), Event::Finished { took, .. }) => (which.name(), took),
             _ => continue,
         };
-        let separator = if out.is_empty() { "" } else { ", " };
-        let _ = write!(out, "{separator}{name};dur={:.3}", took.as_secs_f64() * 1e3);
+        let _ = write!(out, "{name};dur={:.3}, ", took.as_secs_f64() * 1e3);
     }
-    (!out.is_empty()).then(|| HeaderValue::from_str(&out).expect("ASCII only"))
+    let _ = write!(out, "total;dur={:.3}", total.as_secs_f64() * 1e3);
+    HeaderValue::from_str(&out).expect("ASCII only")
 }

@@ -41,6 +41,7 @@ pub(super) fn outcome<N: AsRef<str>>(
         world: subject.world,
         seed: subject.seed,
         time_scale: subject.time_scale,
+        timers: None,
         workload: workload.to_string(),
         counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
         complete,

@@ -1,6 +1,7 @@
 //! One file per command. Each returns how the program ends.
 
 mod check;
+mod doctor;
 mod explain;
 mod healthcheck;
 mod library;
@@ -67,6 +68,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Show(flags)) => show::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
+        Some(Command::Doctor) => doctor::run(),
         Some(Command::Healthcheck(flags)) => healthcheck::run(&flags),
         Some(Command::Completions { shell }) => Ok(completions(shell)),
         Some(Command::Man) => man(),

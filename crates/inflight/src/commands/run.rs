@@ -14,14 +14,16 @@ use crate::{
     http_client::{HttpTarget, Options},
     live,
     terminal::{StatusLine, ink, print, say, width},
+    timer_error,
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{RunOutcome, RunWorld},
+    experiment::{Document, RunOutcome, RunWorld},
     load::Driver,
+    log::MAX_ENTRIES,
     record::Record,
-    report,
+    report, twin,
     workload::Workload,
 };
 use inflight_strategies::rt::{Clock as _, First, Instant, race};
@@ -71,6 +73,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     let mut records: Vec<(&str, Record)> = Vec::new();
     let mut interrupt = std::pin::pin!(interrupted()?);
     let mut complete = true;
+    let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
     for arm in arms {
         let driver = prepare(document.seed, workload.clone());
         let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
@@ -92,7 +95,9 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
         seed: document.seed,
         time_scale: document.time_scale,
     };
-    let outcome = outcome(subject, &workload, &records, complete);
+    let mut outcome = outcome(subject, &workload, &records, complete);
+    outcome.timers = timers;
+    set_beside_twins(&mut outcome, document, &records);
     save(&dir, &outcome, &records)?;
     show(&dir, &outcome, flags)?;
     Ok(outcome)
@@ -118,7 +123,7 @@ async fn measure_arm(
     let world = driver.world.clone();
     let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
     let driver = Driver { start: world.now() + LEAD, ..driver.clone() };
-    let recorder = driver.recorder();
+    let recorder = driver.logging_recorder(MAX_ENTRIES);
     let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
     let ended = race(driver.run(&target, &recorder), interrupt).await;
     progress.abort();
@@ -132,11 +137,25 @@ async fn measure_arm(
     }
 }
 
+/// Gives every arm its twin: the same requests in virtual time.
+fn set_beside_twins(outcome: &mut RunOutcome, document: &Document, records: &[(&str, Record)]) {
+    for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
+        let number = document.endpoints.iter().position(|endpoint| endpoint.name == *name);
+        let number = number.expect("only arms of the document are measured");
+        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, outcome.timers.as_ref()));
+    }
+}
+
 pub(super) fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(outcome)?;
     json.push(b'\n');
     dir.write("run.json", &json)?;
     dir.write("latency.hlog", &histogram_log(records)?)?;
+    for (name, record) in records {
+        if let Some(log) = &record.log {
+            dir.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
+        }
+    }
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
@@ -167,7 +186,7 @@ fn show(dir: &RunDir, outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog\nRerun  inflight run {path}/experiment.toml{only}\n"
+        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run {path}/experiment.toml{only}\n"
     ));
     Ok(())
 }

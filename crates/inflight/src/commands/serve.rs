@@ -2,13 +2,19 @@
 
 use super::{BadInput, Exit, env, library::Source, raise_open_files, runtime};
 use crate::{
-    app::{App, server, settings},
+    app::{
+        App, Recorded,
+        arrivals::{Arrivals, MAX_ARRIVALS},
+        server, settings,
+    },
     cli, live,
     telemetry::Telemetry,
     terminal::{print, say},
 };
+use anyhow::Context as _;
+use inflight_lab::experiment::Document;
 use inflight_strategies::{rt::race, units::format_duration};
-use std::{io::Read as _, net::SocketAddr, sync::Arc};
+use std::{fs, io::Read as _, net::SocketAddr, path::Path, sync::Arc};
 use tokio::{net::TcpListener, signal::unix, sync::oneshot};
 
 /// Files that are open for other reasons than connections: listener, telemetry, runtime, library code.
@@ -32,7 +38,7 @@ pub(super) fn run(flags: &cli::Serve) -> anyhow::Result<Exit> {
         drain: flags.drain,
     };
     let runtime = runtime(flags.workers)?;
-    let exit = runtime.block_on(serve(source, address, options, flags.until_stdin_closes));
+    let exit = runtime.block_on(serve(source, address, options, flags));
     // Work that was detached ends here, whether it is done or not.
     runtime.shutdown_background();
     exit
@@ -71,7 +77,7 @@ async fn serve(
     source: Source,
     address: SocketAddr,
     options: server::Options,
-    until_stdin_closes: bool,
+    flags: &cli::Serve,
 ) -> anyhow::Result<Exit> {
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let other = match error.kind() {
@@ -85,16 +91,47 @@ async fn serve(
     let address = listener.local_addr()?;
     let world = live::World::new(tokio::runtime::Handle::current());
     let telemetry = Telemetry::start(&source.document, &world, &env).map_err(bad_input)?;
-    let app = App::start(&source.document, world, telemetry.clone());
-    let stop = stop_signal(until_stdin_closes)?;
+    let arrivals = record_arrivals(&source.document, &world, flags.record_arrivals.as_deref())?;
+    let app = App::start(&source.document, world, telemetry.clone(), &arrivals);
+    let stop = stop_signal(flags.until_stdin_closes)?;
     announce(address, &source, options);
     let drained = server::serve(app, listener, options, stop).await;
     if drained.cut > 0 {
         let after = format_duration(options.drain);
         say(&format!("{} connections were still busy after {after} and were cut", drained.cut));
     }
+    finish(&arrivals)?;
     shut_down(telemetry).await;
     Ok(Exit::Done)
+}
+
+/// A record for every endpoint, each a file in `folder`.
+fn record_arrivals(
+    document: &Document,
+    world: &live::World,
+    folder: Option<&Path>,
+) -> anyhow::Result<Recorded> {
+    let Some(folder) = folder else { return Ok(Recorded::new()) };
+    fs::create_dir_all(folder).with_context(|| format!("cannot make the directory {}", folder.display()))?;
+    let record = |name: &String| {
+        let path = folder.join(format!("{name}.arrivals"));
+        let arrivals = Arrivals::create(&path, world.clone());
+        let arrivals = arrivals.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok((name.clone(), Arc::new(arrivals)))
+    };
+    document.endpoints.iter().map(|endpoint| record(&endpoint.name)).collect()
+}
+
+/// Writes the records out, and says where one is full.
+fn finish(recorded: &Recorded) -> anyhow::Result<()> {
+    for (name, arrivals) in recorded {
+        let written =
+            arrivals.finish().with_context(|| format!("the arrivals at /{name} are not recorded"))?;
+        if written == MAX_ARRIVALS {
+            say(&format!("warning: only the first {MAX_ARRIVALS} arrivals at /{name} are recorded"));
+        }
+    }
+    Ok(())
 }
 
 fn announce(address: SocketAddr, source: &Source, options: server::Options) {

@@ -35,6 +35,8 @@ fn of_the_program() {
               show         Print a saved run again
               list         List the experiments that are built in and the runs that were saved
               explain      Explain what the lab knows, such as the formulas of queueing theory
+              doctor       Look at this machine: how late its timers are, and what else gets between a run and
+                           its figures
               healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
               completions  Print the completions for a shell
               man          Print the manual page (roff)
@@ -129,32 +131,34 @@ fn of_serve() {
     check(
         &["serve"],
         expect![[r#"
-        Serve the endpoints
+            Serve the endpoints
 
-        Usage: inflight serve [OPTIONS]
+            Usage: inflight serve [OPTIONS]
 
-        Options:
-              --config <FILE>          A configuration (or an experiment, whose arms are then served)
-                                       [default: the original lab's]
-              --print-config           Print the configuration, with the environment applied, and stop
-              --bind <ADDRESS>         The address to listen on; 0.0.0.0 lets other machines in [default:
-                                       127.0.0.1]
-              --port <PORT>            The port to listen on, 0 for any free one [default: PORT, or 8080]
-              --workers <WORKERS>      Threads that run the endpoints [default: one per processor]
-              --max-connections <N>    Connections at once [default: what the limit on open files leaves]
-              --header-timeout <TIME>  How long a client may take to send a request's head, and an idle
-                                       connection is kept [default: 10s]
-              --drain <TIME>           How long to wait, when stopped, for what is in flight [default: 5s]
-          -h, --help                   Print help
+            Options:
+                  --config <FILE>          A configuration (or an experiment, whose arms are then served)
+                                           [default: the original lab's]
+                  --print-config           Print the configuration, with the environment applied, and stop
+                  --bind <ADDRESS>         The address to listen on; 0.0.0.0 lets other machines in [default:
+                                           127.0.0.1]
+                  --port <PORT>            The port to listen on, 0 for any free one [default: PORT, or 8080]
+                  --workers <WORKERS>      Threads that run the endpoints [default: one per processor]
+                  --max-connections <N>    Connections at once [default: what the limit on open files leaves]
+                  --header-timeout <TIME>  How long a client may take to send a request's head, and an idle
+                                           connection is kept [default: 10s]
+                  --drain <TIME>           How long to wait, when stopped, for what is in flight [default: 5s]
+                  --record-arrivals <DIR>  Record when requests arrive, one file per endpoint: what `arrivals =
+                                           { recorded = … }` of an experiment reads
+              -h, --help                   Print help
 
-        Environment: PORT, B_CONCURRENCY_LIMIT, ASYNC_TIMEOUT_MS, OTEL_EXPORTER_OTLP_ENDPOINT,
-        OTEL_SERVICE_NAME, OTEL_TRACES_EXPORTER, OTEL_METRIC_EXPORT_INTERVAL.
+            Environment: PORT, B_CONCURRENCY_LIMIT, ASYNC_TIMEOUT_MS, OTEL_EXPORTER_OTLP_ENDPOINT,
+            OTEL_SERVICE_NAME, OTEL_TRACES_EXPORTER, OTEL_METRIC_EXPORT_INTERVAL.
 
-        Examples:
-          inflight serve
-          inflight serve --print-config > mine.toml && inflight serve --config mine.toml
-          B_CONCURRENCY_LIMIT=50 inflight serve --port 9000
-    "#]],
+            Examples:
+              inflight serve
+              inflight serve --print-config > mine.toml && inflight serve --config mine.toml
+              B_CONCURRENCY_LIMIT=50 inflight serve --port 9000
+        "#]],
     );
 }
 

@@ -2,12 +2,12 @@
 
 use crate::{
     app::{App, blink},
-    program::{Program, Said, inflight},
+    program::{Dir, Program, Said, inflight},
     wait::eventually,
 };
 use expect_test::expect;
 use rustix::process::Signal;
-use std::{process::Stdio, time::Duration};
+use std::{fs, process::Stdio, time::Duration};
 
 /// Well below the drain of 5 s that is the default: nothing is waited for.
 const AT_ONCE: Duration = Duration::from_millis(1500);
@@ -42,6 +42,27 @@ fn what_is_in_flight_is_finished_and_answered() {
         assert!(client.is_closed());
     }
     assert_eq!(app.program.code(), 0);
+}
+
+#[test]
+fn arrivals_are_recorded_in_seconds_since_the_first() {
+    let dir = Dir::new();
+    let folder = dir.path().join("arrivals");
+    let args = ["--record-arrivals", folder.to_str().expect("a path in text")];
+    let mut app = App::serving(&blink("latency = { constant = \"1ms\" }\nerrors = \"0%\""), &args);
+    (0..3).for_each(|_| assert_eq!(app.get("/async").status, 200));
+    assert_eq!(app.get("/health").status, 200);
+    app.terminate();
+    assert_eq!(app.program.code(), 0);
+    let recorded = |name: &str| -> Vec<f64> {
+        let text = fs::read_to_string(folder.join(name)).expect("a record");
+        text.lines().map(|line| line.parse().expect("seconds")).collect()
+    };
+    let arrivals = recorded("async.arrivals");
+    assert_eq!((arrivals.len(), arrivals[0]), (3, 0.0));
+    // One after the other: each had to wait for two services of a millisecond at least.
+    assert!(arrivals.windows(2).all(|pair| pair[1] - pair[0] >= 0.001), "{arrivals:?}");
+    assert!(recorded("sync.arrivals").is_empty());
 }
 
 #[test]

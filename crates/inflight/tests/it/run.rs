@@ -1,7 +1,10 @@
 //! `inflight run`: real runs of about a second per arm, and what they leave in files.
 
 use crate::program::{Dir, Said, inflight};
-use inflight_lab::experiment::{ArmOutcome, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome};
+use inflight_lab::{
+    experiment::{ArmOutcome, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome},
+    twin::Twin,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -72,6 +75,9 @@ fn a_run_is_measured_saved_shown_and_repeated() {
         assert!(arm.in_flight_mean > 0.5, "{}", arm.in_flight_mean);
         let sent: u64 = arm.timeline.iter().map(|tick| u64::from(tick.offered)).sum();
         assert!(sent > arm.offered, "the timeline has the warm-up as well");
+        assert_has_a_twin(arm);
+        let requests = fs::read_to_string(path.join(format!("{}.requests.csv", arm.name))).expect("requests");
+        assert_eq!(requests.lines().count() as u64, 1 + sent, "a line of names and one for each request");
     }
     // The same arrivals and the same draws for both arms: the same requests fail.
     assert_eq!(run.arms[0].offered, run.arms[1].offered);
@@ -80,6 +86,13 @@ fn a_run_is_measured_saved_shown_and_repeated() {
     assert_eq!(saved, EXPERIMENT);
     same_report_again(&dir, &said, &path);
     the_saved_experiment_repeats_it(&dir, &path, &run);
+}
+
+/// Without timeouts every request ends in its twin as it did live, and no request is faster than its own draws.
+fn assert_has_a_twin(arm: &ArmOutcome) {
+    let Some(Twin::Compared { exact, calibrated: Some(_) }) = &arm.twin else { panic!("{:?}", arm.twin) };
+    assert_eq!((exact.compared, exact.missing, &exact.differing[..]), (arm.offered, 0, &[][..]));
+    assert!(exact.residual.median_ns > 0 && exact.parts.http.mean_ns > 0, "{exact:?}");
 }
 
 /// The exit code says whether the figures can be trusted, and the figures say the same: on a busy machine they cannot.
