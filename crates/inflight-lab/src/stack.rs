@@ -126,6 +126,9 @@ impl LayerSpec {
         match self {
             LayerSpec::Limit(c) => {
                 let layer = limit::LimitLayer::with_dice((**c).clone(), world, luck.of_the_layer(), tap);
+                if c.is_plain() {
+                    return BoxService::new(layer.layer(inner));
+                }
                 BoxService::new(layer.tickets(Standings::new(seed, c.partitions.len())).layer(inner))
             }
             LayerSpec::Timeout(c) => BoxService::new(timeout::TimeoutLayer::new(*c, world, tap).layer(inner)),

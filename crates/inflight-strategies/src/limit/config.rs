@@ -73,8 +73,8 @@ impl Config {
         }
     }
 
-    /// Whether it is a number and a line, and nothing else.
-    pub(super) fn is_plain(&self) -> bool {
+    /// Whether it is a number and a line, and nothing else: then all requests are alike to it.
+    pub fn is_plain(&self) -> bool {
         matches!(self.permits, Permits::Fixed(_)) && self.queue.is_plain() && self.partitions.is_empty()
     }
 }
