@@ -75,7 +75,7 @@ impl LayerSpec {
         match self {
             LayerSpec::Limit(c) => LayerSpec::Limit(Box::new(c.scaled(factor))),
             LayerSpec::Timeout(c) => {
-                LayerSpec::Timeout(timeout::Config { after: c.after.mul_f64(factor), ..*c })
+                LayerSpec::Timeout(timeout::Config { after: scaled(c.after, factor), ..*c })
             }
             LayerSpec::Deadline(c) => {
                 LayerSpec::Deadline(timeout::Config { after: scaled(c.after, factor), ..*c })

@@ -6,6 +6,7 @@ use super::{
     servers::Servers,
     shared_rate::{SharedRate, Slowdown},
 };
+use inflight_strategies::units;
 use inflight_strategies::{
     limit::Semaphore,
     rt::{Task as _, World},
@@ -35,7 +36,7 @@ impl ContentionSpec {
     /// The same model with every duration multiplied by `factor`.
     pub fn scaled(self, factor: f64) -> ContentionSpec {
         match self {
-            ContentionSpec::Mutex { hold } => ContentionSpec::Mutex { hold: hold.mul_f64(factor) },
+            ContentionSpec::Mutex { hold } => ContentionSpec::Mutex { hold: units::scaled(hold, factor) },
             other => other,
         }
     }

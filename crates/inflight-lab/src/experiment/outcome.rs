@@ -1,8 +1,10 @@
 //! What a run found, as plain data: what is saved, shown and compared.
 
+use super::Document;
 use crate::{
     record::{Ending, Record, Tick},
     sim::Trace,
+    theory::Beside,
     twin::{TimerError, Twin},
 };
 use hdrhistogram::Histogram;
@@ -129,6 +131,9 @@ pub struct ArmOutcome {
     pub little: Little,
     /// The run in tenths of a second.
     pub timeline: Vec<Tick>,
+    /// What formulas say about it.
+    #[serde(default)]
+    pub theory: Option<Beside>,
     /// The same requests in virtual time.
     #[serde(default)]
     pub twin: Option<Twin>,
@@ -212,7 +217,16 @@ impl ArmOutcome {
             in_flight_peak: record.in_flight_peak(),
             little: Little { in_flight, lambda_w, error },
             timeline: record.timeline.clone(),
+            theory: None,
             twin: None,
+        }
+    }
+
+    /// Sets theory beside every arm of a run of the experiment `document`.
+    pub fn set_theory(arms: &mut [ArmOutcome], document: &Document) {
+        for arm in arms {
+            let number = document.endpoints.iter().position(|endpoint| endpoint.name == arm.name);
+            arm.theory = number.map(|number| Beside::of(document, number));
         }
     }
 

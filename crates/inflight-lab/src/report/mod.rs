@@ -3,6 +3,7 @@
 mod counters;
 mod sweep;
 mod text;
+mod theory;
 mod twin;
 
 pub use counters::counters;

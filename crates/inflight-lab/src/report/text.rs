@@ -1,6 +1,6 @@
 //! An outcome as text for a terminal: cause above effect.
 
-use super::twin;
+use super::{theory, twin};
 use crate::{
     experiment::{ArmOutcome, Latencies, RunOutcome, RunWorld},
     record::{Ending, Tick},
@@ -188,10 +188,11 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     out.push('\n');
     out.push_str(&table(run, width, ink));
     out.push('\n');
-    let twins = twin::table(run, ink);
-    if !twins.is_empty() {
-        out.push_str(&twins);
-        out.push('\n');
+    for block in [theory::table(run, ink), twin::table(run, ink)] {
+        if !block.is_empty() {
+            out.push_str(&block);
+            out.push('\n');
+        }
     }
     let worst = run.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
     let little = run.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);

@@ -12,6 +12,7 @@
 //!
 //! [`opinions`] and [`endpoint_opinions`] choose what applies to a configured system; [`catalogue`] explains every formula.
 
+mod beside;
 pub mod catalogue;
 mod closed;
 mod complex;
@@ -42,6 +43,7 @@ mod usl;
 mod usl_fit;
 mod value;
 
+pub use beside::Beside;
 pub use closed::{ClosedLoop, MAX_USERS, asymptotic_bounds, mean_value_analysis, repairman};
 pub use erlang::{MAX_SERVERS, erlang_b, erlang_c};
 pub use hedge::{Hedged, delay_at};

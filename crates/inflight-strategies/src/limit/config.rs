@@ -1,7 +1,10 @@
 //! What a limit can be told.
 
 use super::{adaptive, partitions};
-use crate::{queue, units::Ratio};
+use crate::{
+    queue,
+    units::{self, Ratio},
+};
 use std::time::Duration;
 
 /// The largest number of permits that can be asked for.
@@ -68,7 +71,7 @@ impl Config {
                 Permits::Adaptive(limiter) => Permits::Adaptive(limiter.scaled(factor)),
             },
             queue: self.queue.scaled(factor),
-            max_wait: self.max_wait.map(|wait| wait.mul_f64(factor)),
+            max_wait: self.max_wait.map(|wait| units::scaled(wait, factor)),
             partitions: self.partitions.clone(),
         }
     }

@@ -17,6 +17,7 @@
 //! so for a mean of S take a target of S/8 and an interval of at least a dozen targets: 100 ms and 1 s for S = 750 ms.
 
 use crate::rt::Instant;
+use crate::units;
 use std::time::Duration;
 
 /// The default target: folly's `codel_target_delay`.
@@ -48,7 +49,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { target: self.target.mul_f64(factor), interval: self.interval.mul_f64(factor) }
+        Config { target: units::scaled(self.target, factor), interval: units::scaled(self.interval, factor) }
     }
 }
 

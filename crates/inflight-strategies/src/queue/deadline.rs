@@ -22,6 +22,7 @@
 
 use super::{Ticket, little::ServiceTime};
 use crate::rt::Instant;
+use crate::units;
 use std::time::Duration;
 
 /// The largest age or service time that can be asked for.
@@ -49,7 +50,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        let scaled = |d: Option<Duration>| d.map(|d| d.mul_f64(factor));
+        let scaled = |d: Option<Duration>| d.map(|d| units::scaled(d, factor));
         Config { max_age: scaled(self.max_age), service: scaled(self.service) }
     }
 

@@ -15,6 +15,7 @@
 //! **Where it comes from.** Little (1961); as a load shedder: the crate little-loadshedder, whose bound is
 //! concurrency·(target/latency − 1), at least 1. It also climbs the concurrency; here that is the limit's business.
 
+use crate::units;
 use std::time::Duration;
 
 /// The longest target that can be asked for.
@@ -36,7 +37,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { target: self.target.mul_f64(factor) }
+        Config { target: units::scaled(self.target, factor) }
     }
 
     /// How many may wait behind `limit` permits when a call is served in `service`; at least 1.

@@ -20,6 +20,7 @@
 //! **Slow services.** An interval should see at least a dozen calls end: at 20/s that is 500 ms, at 2000/s 10 ms would do.
 
 use crate::rt::Instant;
+use crate::units;
 use std::time::Duration;
 
 /// The most that is turned away: some calls must pass, or nothing is learned.
@@ -57,7 +58,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { interval: self.interval.mul_f64(factor), ..self }
+        Config { interval: units::scaled(self.interval, factor), ..self }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{Document, RunOutcome, RunWorld},
+    experiment::{ArmOutcome, Document, RunOutcome, RunWorld},
     load::Driver,
     log::MAX_ENTRIES,
     record::Record,
@@ -97,6 +97,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     };
     let mut outcome = outcome(subject, &workload, &records, complete);
     outcome.timers = timers;
+    ArmOutcome::set_theory(&mut outcome.arms, document);
     set_beside_twins(&mut outcome, document, &records);
     save(&dir, &outcome, &records)?;
     show(&dir, &outcome, flags)?;

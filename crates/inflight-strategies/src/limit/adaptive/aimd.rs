@@ -17,6 +17,7 @@
 //! to 1.
 
 use super::{Limiter, Range, Sample};
+use crate::units;
 use crate::{event::Cause, rt::Rng};
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { timeout: self.timeout.mul_f64(factor), ..self }
+        Config { timeout: units::scaled(self.timeout, factor), ..self }
     }
 }
 

@@ -19,6 +19,7 @@
 //! **Slow services.** At 20/s a bucket of 100 ms holds two calls. Take a window of 60 s in 12 buckets.
 
 use super::{Limiter, Sample};
+use crate::units;
 use crate::{
     event::Cause,
     limit::MAX_PERMITS,
@@ -59,7 +60,7 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { window: self.window.mul_f64(factor), ..self }
+        Config { window: units::scaled(self.window, factor), ..self }
     }
 }
 

@@ -26,6 +26,7 @@ use super::{
     measure::ExpAvg,
     recent::{MovingMax, MovingMedian, Recent},
 };
+use crate::units;
 use crate::{
     event::Cause,
     rt::{Instant, Rng},
@@ -105,9 +106,9 @@ impl Config {
 
     pub(super) fn scaled(self, factor: f64) -> Config {
         Config {
-            min_window: self.min_window.mul_f64(factor),
-            max_window: self.max_window.mul_f64(factor),
-            stabilization: self.stabilization.mul_f64(factor),
+            min_window: units::scaled(self.min_window, factor),
+            max_window: units::scaled(self.max_window, factor),
+            stabilization: units::scaled(self.stabilization, factor),
             ..self
         }
     }

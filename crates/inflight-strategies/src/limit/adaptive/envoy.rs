@@ -21,6 +21,7 @@
 //! minimum of 6, and update once per second: an update of 100 ms sees two or three calls at 20/s.
 
 use super::{Limiter, Range, Sample, histogram::Histogram};
+use crate::units;
 use crate::{
     event::Cause,
     rt::{Instant, Rng},
@@ -80,7 +81,11 @@ impl Config {
     }
 
     pub(super) fn scaled(self, factor: f64) -> Config {
-        Config { update: self.update.mul_f64(factor), interval: self.interval.mul_f64(factor), ..self }
+        Config {
+            update: units::scaled(self.update, factor),
+            interval: units::scaled(self.interval, factor),
+            ..self
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 //! error of 58 ms. Take windows of several seconds where the limit may move slowly.
 
 use super::{Config as Inner, Limiter, Sample};
+use crate::units;
 use crate::{
     event::Cause,
     rt::{Instant, Rng},
@@ -85,9 +86,9 @@ impl Config {
     pub(super) fn scaled(&self, factor: f64) -> Config {
         Config {
             of: self.of.scaled(factor),
-            min_window: self.min_window.mul_f64(factor),
-            max_window: self.max_window.mul_f64(factor),
-            ignore_below: self.ignore_below.mul_f64(factor),
+            min_window: units::scaled(self.min_window, factor),
+            max_window: units::scaled(self.max_window, factor),
+            ignore_below: units::scaled(self.ignore_below, factor),
             ..self.clone()
         }
     }

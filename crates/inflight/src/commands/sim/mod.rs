@@ -19,7 +19,7 @@ use crate::{
 use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
-    experiment::{RunOutcome, RunWorld, VirtualTime},
+    experiment::{ArmOutcome, RunOutcome, RunWorld, VirtualTime},
     record::Record,
     report,
     sim::{Settings, Stuck, Trace},
@@ -123,7 +123,10 @@ fn summed_up(
         seed: document.seed,
         time_scale: document.time_scale,
     };
-    outcome(subject, document.workload.as_ref().expect("only experiments get here"), records, complete)
+    let workload = document.workload.as_ref().expect("only experiments get here");
+    let mut outcome = outcome(subject, workload, records, complete);
+    ArmOutcome::set_theory(&mut outcome.arms, document);
+    outcome
 }
 
 fn show(
