@@ -90,7 +90,6 @@ fn welcome() -> Exit {
          Results are kept in ./runs; `inflight help` lists the commands.\n\n\
          \x20 inflight run                     measure the four endpoints for real, in about a minute\n\
          \x20 inflight sim                     the same in virtual time, in an instant\n\
-         \x20 inflight sim                     the same in virtual time, at once\n\
          \x20 inflight serve                   serve them on http://127.0.0.1:8080\n\
          \x20 inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them\n",
     );
