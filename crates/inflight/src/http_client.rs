@@ -115,7 +115,7 @@ impl Inner {
     fn request(&self, shot: Shot) -> Request<Empty<Bytes>> {
         let (mut parts, ()) = self.request.clone().into_parts();
         if self.numbered {
-            parts.headers.insert(ID, HeaderValue::from(shot.id));
+            parts.headers.insert(&ID, HeaderValue::from(shot.id));
         }
         Request::from_parts(parts, Empty::new())
     }

@@ -56,13 +56,38 @@ impl Endpoint {
 pub type Reply = Response<Full<Bytes>>;
 
 /// The number of a request in its driver's schedule: with it, what is drawn for the request is known beforehand.
-pub const ID: HeaderName = HeaderName::from_static("x-inflight-id");
+pub static ID: HeaderName = HeaderName::from_static("x-inflight-id");
 /// The phase of a run that a request belongs to.
-pub const PHASE: HeaderName = HeaderName::from_static("x-inflight-phase");
+pub static PHASE: HeaderName = HeaderName::from_static("x-inflight-phase");
 /// How much time the client has left, as gRPC writes it. Layers that know of deadlines keep to it.
-pub const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+pub static TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// How long the parts of the work took, in the standard's own notation.
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What a client says to the lab. Of several headers of one name the first counts.
+#[derive(Default)]
+struct Said<'a> {
+    id: Option<&'a HeaderValue>,
+    phase: Option<&'a HeaderValue>,
+    timeout: Option<&'a HeaderValue>,
+}
+
+impl Said<'_> {
+    /// One walk through a few headers costs less than three searches.
+    fn in_headers(headers: &HeaderMap) -> Said<'_> {
+        let mut said = Said::default();
+        for (name, value) in headers {
+            let place = match name {
+                name if *name == ID => &mut said.id,
+                name if *name == PHASE => &mut said.phase,
+                name if *name == TIMEOUT => &mut said.timeout,
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        said
+    }
+}
 
 impl App {
     /// Answers one request. What is needed of it is taken at once and the rest released before anything is waited for: the
@@ -86,15 +111,16 @@ impl App {
         if let Some(arrivals) = &endpoint.arrivals {
             arrivals.note();
         }
-        if let Some(phase) = headers.get(PHASE) {
+        let said = Said::in_headers(headers);
+        if let Some(phase) = said.phase {
             self.telemetry.phase(phase.as_bytes());
         }
-        let text = headers.get(ID).and_then(|value| value.to_str().ok());
+        let text = said.id.and_then(|value| value.to_str().ok());
         let given: Option<u64> = text.and_then(|text| text.parse().ok());
         let id = given.unwrap_or_else(|| self.telemetry.next_id());
         let finish = self.telemetry.span_writer(endpoint.index, headers);
         let trail = (given.is_some() || finish.is_some()).then(|| Trail::new(id, finish));
-        let left = headers.get(TIMEOUT).and_then(|value| deadline::parse_timeout(value.to_str().ok()?));
+        let left = said.timeout.and_then(|value| deadline::parse_timeout(value.to_str().ok()?));
         let deadline = left.map(|left| self.world.now() + left);
         (Call { trail, deadline, ..Call::new(id) }, given.is_some())
     }
