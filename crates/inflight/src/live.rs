@@ -3,7 +3,7 @@
 //! tokio's own timer rounds every deadline up to the next whole millisecond, which would be the largest error in every
 //! figure of the lab. Here one thread keeps all deadlines in order and sleeps, with a timer slack of 1 ns, until the first.
 
-use inflight_lab::timers::{Key, Timers};
+use inflight_lab::timers::{self, Alarms, Key, Timers};
 use inflight_strategies::rt::{Clock, Executor, Instant, Task, TaskLost};
 use std::{
     future::Future,
@@ -41,7 +41,7 @@ impl Clock for World {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep { timer: self.timer.clone(), deadline, key: None }
+        Sleep::new(SharedTimer(self.timer.clone()), deadline)
     }
 }
 
@@ -172,45 +172,32 @@ fn wake_exactly() {
 fn wake_exactly() {}
 
 /// A wait for a deadline.
-#[derive(Debug)]
-pub struct Sleep {
-    timer: Arc<Timer>,
-    deadline: Instant,
-    key: Option<Key>,
-}
+pub type Sleep = timers::Sleep<SharedTimer>;
 
-impl Future for Sleep {
-    type Output = ();
+/// The timer that all waits of a world use.
+#[derive(Clone, Debug)]
+pub struct SharedTimer(Arc<Timer>);
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.timer.now() >= self.deadline {
-            self.cancel();
-            return Poll::Ready(());
-        }
-        let is_set = self.key.is_some_and(|key| match self.timer.lock().timers.get_mut(key) {
-            Some(waker) => {
-                waker.clone_from(cx.waker());
+impl Alarms for SharedTimer {
+    fn is_due(&self, deadline: Instant) -> bool {
+        self.0.now() >= deadline
+    }
+
+    fn set(&self, deadline: Instant, waker: &Waker) -> Key {
+        self.0.set(deadline, waker)
+    }
+
+    fn renew(&self, key: Key, waker: &Waker) -> bool {
+        match self.0.lock().timers.get_mut(key) {
+            Some(set) => {
+                set.clone_from(waker);
                 true
             }
             None => false,
-        });
-        if !is_set {
-            self.key = Some(self.timer.set(self.deadline, cx.waker()));
-        }
-        Poll::Pending
-    }
-}
-
-impl Sleep {
-    fn cancel(&mut self) {
-        if let Some(key) = self.key.take() {
-            self.timer.lock().timers.cancel(key);
         }
     }
-}
 
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        self.cancel();
+    fn cancel(&self, _: Instant, key: Key) {
+        self.0.lock().timers.cancel(key);
     }
 }

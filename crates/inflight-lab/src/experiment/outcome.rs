@@ -225,8 +225,7 @@ impl ArmOutcome {
     /// Sets theory beside every arm of a run of the experiment `document`.
     pub fn set_theory(arms: &mut [ArmOutcome], document: &Document) {
         for arm in arms {
-            let number = document.endpoints.iter().position(|endpoint| endpoint.name == arm.name);
-            arm.theory = number.map(|number| Beside::of(document, number));
+            arm.theory = document.number_of(&arm.name).map(|number| Beside::of(document, number));
         }
     }
 

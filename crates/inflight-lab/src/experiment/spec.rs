@@ -74,6 +74,11 @@ impl Document {
         }
     }
 
+    /// The number of the endpoint, or arm, `name`.
+    pub fn number_of(&self, name: &str) -> Option<usize> {
+        self.endpoints.iter().position(|endpoint| endpoint.name == name)
+    }
+
     /// Whether this is an experiment (and not only a configuration).
     pub fn is_experiment(&self) -> bool {
         self.workload.is_some()

@@ -42,7 +42,7 @@ impl Ink for Plain {
 }
 
 /// Two letters and a colour for each known endpoint, fixed for ever; others get their first two letters.
-pub(super) fn mark(name: &str) -> (String, Colour) {
+fn mark(name: &str) -> (String, Colour) {
     const KNOWN: [(&str, &str, Colour); 5] = [
         ("sync", "Sy", Colour(0xf4, 0xbc, 0x33)),
         ("async", "As", Colour(0xe0, 0x69, 0x16)),
@@ -129,6 +129,13 @@ fn latency(arm: &ArmOutcome, pick: fn(&Latencies) -> u64) -> String {
 /// How wide the column of names is.
 pub(super) fn name_column(run: &RunOutcome) -> usize {
     run.arms.iter().map(|arm| arm.name.len() + 1).max().unwrap_or(0).clamp(14, 24)
+}
+
+/// How every row about an arm begins: its mark and its name, in `names` columns.
+pub(super) fn label(names: usize, arm: &ArmOutcome, ink: &dyn Ink) -> String {
+    let (code, colour) = mark(&arm.name);
+    let name: String = format!("/{}", arm.name).chars().take(names).collect();
+    format!(" {}  {name:names$}", ink.paint(Tone::Mark(colour), &code))
 }
 
 /// The two tables of a run, `width` columns wide.
@@ -230,9 +237,7 @@ fn head(out: &mut String, names: usize, columns: &[Column], aside: &str, ink: &d
 }
 
 fn row(out: &mut String, names: usize, columns: &[Column], arm: &ArmOutcome, ink: &dyn Ink) {
-    let (code, colour) = mark(&arm.name);
-    let name: String = format!("/{}", arm.name).chars().take(names).collect();
-    let _ = write!(out, " {}  {name:names$}", ink.paint(Tone::Mark(colour), &code));
+    out.push_str(&label(names, arm, ink));
     columns.iter().for_each(|(_, width, text)| out.push_str(&right(&text(arm), *width)));
 }
 

@@ -1,6 +1,6 @@
 //! What formulas say beside the arms, in the columns of the other tables.
 
-use super::text::{Ink, Tone, figure, mark, name_column, percent, right};
+use super::text::{Ink, Tone, figure, label, name_column, percent, right};
 use crate::{
     experiment::{ArmOutcome, RunOutcome},
     record::Ending,
@@ -47,8 +47,6 @@ pub(super) fn table(run: &RunOutcome, ink: &dyn Ink) -> String {
 }
 
 fn arm_rows(out: &mut String, names: usize, theory: &Beside, arm: &ArmOutcome, ink: &dyn Ink) {
-    let (code, colour) = mark(&arm.name);
-    let name: String = format!("/{}", arm.name).chars().take(names).collect();
     let (mut says, mut off) = (String::new(), String::new());
     for (_, width, of) in COLUMNS {
         let (text, distance) = match of(theory, arm) {
@@ -61,7 +59,7 @@ fn arm_rows(out: &mut String, names: usize, theory: &Beside, arm: &ArmOutcome, i
         says.push_str(&right(&text, width));
         off.push_str(&right(&distance, width));
     }
-    let _ = writeln!(out, " {}  {name:names$}{says}", ink.paint(Tone::Mark(colour), &code));
+    let _ = writeln!(out, "{}{says}", label(names, arm, ink));
     if !off.trim().is_empty() {
         let _ = writeln!(out, "{}", ink.paint(Tone::Quiet, format!("     {:names$}{off}", "").trim_end()));
     }

@@ -1,6 +1,6 @@
 //! Live arms beside their twins, as text.
 
-use super::text::{Ink, Tone, mark, name_column, right};
+use super::text::{Ink, Tone, label, name_column, right};
 use crate::{
     experiment::RunOutcome,
     twin::{Comparison, Part, TimerError, Twin},
@@ -22,9 +22,7 @@ pub(super) fn table(run: &RunOutcome, ink: &dyn Ink) -> String {
     let head: String = COLUMNS.iter().map(|(title, width)| right(title, *width)).collect();
     let _ = writeln!(out, "{}", ink.paint(Tone::Quiet, &format!("     {:names$}{head}", "endpoint")));
     for arm in &run.arms {
-        let (code, colour) = mark(&arm.name);
-        let name: String = format!("/{}", arm.name).chars().take(names).collect();
-        let start = format!(" {}  {name:names$}", ink.paint(Tone::Mark(colour), &code));
+        let start = label(names, arm, ink);
         match &arm.twin {
             Some(Twin::Compared { exact, calibrated }) => {
                 let _ = writeln!(out, "{start}{}", cells(exact));

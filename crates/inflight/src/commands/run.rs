@@ -141,8 +141,7 @@ async fn measure_arm(
 /// Gives every arm its twin: the same requests in virtual time.
 fn set_beside_twins(outcome: &mut RunOutcome, document: &Document, records: &[(&str, Record)]) {
     for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
-        let number = document.endpoints.iter().position(|endpoint| endpoint.name == *name);
-        let number = number.expect("only arms of the document are measured");
+        let number = document.number_of(name).expect("only arms of the document are measured");
         arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, outcome.timers.as_ref()));
     }
 }
