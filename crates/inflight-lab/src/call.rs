@@ -152,12 +152,12 @@ impl Trail {
     }
 
     fn push(&self, step: Step) {
+        let kept = &mut *self.lock();
         if let (Place::Layer { .. }, Event::Admitted { waited }) = (step.place, step.event) {
-            let kept = &mut *self.lock();
             kept.waited = Some(kept.waited.unwrap_or_default() + waited);
         }
         if self.in_full {
-            self.lock().steps.push(step);
+            kept.steps.push(step);
         }
     }
 

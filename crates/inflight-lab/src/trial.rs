@@ -17,6 +17,7 @@ use inflight_strategies::{
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 /// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
+/// Live runs wait as long, so that a run and its twin close their books alike.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Drives arm number `arm` of the experiment `document` in a virtual world; `sink` hears every event.

@@ -23,14 +23,12 @@ use inflight_lab::{
     load::Driver,
     log::MAX_ENTRIES,
     record::Record,
-    report, twin,
+    report, trial, twin,
     workload::Workload,
 };
 use inflight_strategies::rt::{Clock as _, First, Instant, race};
 use std::{pin::Pin, time::Duration};
 
-/// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// Time for the first connection before the first request is due.
 const LEAD: Duration = Duration::from_millis(200);
 
@@ -107,7 +105,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
 /// The driver of one arm.
 fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
     let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed, patience: PATIENCE }
+    Driver { start: Instant::ZERO, world, workload, seed, patience: trial::PATIENCE }
 }
 
 /// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
