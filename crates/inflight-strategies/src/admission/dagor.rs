@@ -14,7 +14,8 @@
 //!
 //! **Knobs.** `permits` (calls at once, no default); `threshold` (duration, default 20 ms); `window` (duration, default 1 s) and `calls`
 //! (default 2000): a window ends with whichever comes first; `classes` (default 1) and `users` (default 128 levels per class); `down`
-//! (share, default 5 %), `up` (share, default 1 %). All defaults are the paper's.
+//! (share, default 5 %), `up` (share, default 1 %). The defaults are those that others
+//! report of the paper; its text was not at hand.
 //!
 //! **Where it comes from.** Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018. The cursor moves from
 //! where it stands. (A public port in Go begins at an end of the scale each time, which is the same only for a server that
