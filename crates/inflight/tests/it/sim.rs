@@ -84,7 +84,7 @@ fn runs_of_older_schemas_are_still_shown() {
         let mut show = inflight();
         show.current_dir(dir.path()).args(["show", "old"]);
         let said = Said::by(show);
-        assert_eq!((said.code, said.stdout.contains("virtual")), (0, false), "{said:?}");
+        assert_eq!((said.code, said.stdout.contains("no machine")), (0, false), "{said:?}");
         shown.push(said.stdout);
     }
     assert_eq!(shown[0], shown[1]);
@@ -99,7 +99,10 @@ fn several_experiments_are_one_run() {
     let names: Vec<String> = outcome(path).experiments.into_iter().map(|e| e.name).collect();
     assert_eq!(names, ["mine", "other", "mine"]);
     for folder in ["mine", "other", "mine-2"] {
-        assert_eq!(fs::read_to_string(path.join(folder).join("experiment.toml")).expect("a file"), EXPERIMENT);
+        assert_eq!(
+            fs::read_to_string(path.join(folder).join("experiment.toml")).expect("a file"),
+            EXPERIMENT
+        );
     }
 }
 
