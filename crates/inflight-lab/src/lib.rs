@@ -23,6 +23,7 @@ pub mod bins;
 pub mod call;
 pub mod course;
 pub mod dependency;
+pub mod diagnosis;
 pub mod draws;
 pub mod experiment;
 pub mod load;
