@@ -124,7 +124,7 @@ impl<W: World> Driver<W> {
         target: &impl Target,
         recorder: &Arc<Recorder>,
     ) {
-        let last = self.end() + self.patience;
+        let last = self.end() + self.workload.patience;
         let schedule = arrivals.schedule(self.seed, self.workload.duration);
         for (id, offset) in schedule.filter(|(id, _)| share.has(*id)) {
             let shot = Shot { id, intended: self.start + offset };
