@@ -4,6 +4,7 @@
 use crate::{
     bins::Bins,
     record::{Ending, Sample},
+    wire::add_counts,
     workload::Workload,
 };
 use inflight_strategies::rt::Instant;
@@ -105,7 +106,7 @@ impl Stretch {
     pub fn absorb(&mut self, other: &Stretch) {
         self.offered += other.offered;
         self.in_time += other.in_time;
-        other.endings.iter().for_each(|(ending, n)| *self.endings.entry(*ending).or_default() += n);
+        add_counts(&mut self.endings, &other.endings);
         self.completed.add(&other.completed);
         self.answered.add(&other.answered);
         self.wait.add(&other.wait);
@@ -132,6 +133,18 @@ impl Course {
     pub(crate) fn watch(&mut self, stretches: &[(Duration, Duration)]) {
         let stretch = |&(from, to): &(Duration, Duration)| Stretch::new(self.start + from, self.start + to);
         self.stretches = stretches.iter().map(stretch).collect();
+    }
+
+    /// Adds the course of another part of the same run.
+    pub(crate) fn merge(&mut self, other: &Course) {
+        if self.slices.len() < other.slices.len() {
+            self.slices.resize_with(other.slices.len(), SliceBins::default);
+        }
+        for (own, more) in self.slices.iter_mut().zip(&other.slices) {
+            own.completed.add(&more.completed);
+            own.wait.add(&more.wait);
+        }
+        self.stretches.iter_mut().zip(&other.stretches).for_each(|(own, more)| own.absorb(more));
     }
 
     pub(crate) fn on_begin(&mut self, intended: Instant) {
