@@ -17,8 +17,10 @@ use std::time::Duration;
 const TICKS_IN_A_ROW: usize = 5;
 /// And so many slices.
 const SLICES_IN_A_ROW: usize = 2;
-/// A slice says nothing about its percentiles with fewer answers.
+/// A slice says nothing about its 95th percentile with fewer answers.
 const MIN_ANSWERS: u32 = 10;
+/// And nothing about its median with fewer than these.
+const FEW_ANSWERS: u32 = 2;
 /// The 95th percentile has risen when it is so many times what was usual, if there is no objective.
 const RISEN: f64 = 1.5;
 /// A wait is visible when its 99th percentile is this share of the usual median latency.
@@ -140,8 +142,10 @@ fn in_flight_passed(subject: &Subject<'_>, usual: &Usual) -> Option<Event> {
 
 fn p95_rose(subject: &Subject<'_>, usual: &Usual) -> Option<Event> {
     let threshold = subject.known.objective_ns.map(|ns| ns as f64).or(usual.p95_ns.map(|ns| ns * RISEN))?;
+    // Where hardly anything is answered any more, a median above it says as much.
+    let telling = |slice: &Slice| if slice.count >= MIN_ANSWERS { slice.p95_ns } else { slice.p50_ns };
     let is_above =
-        |slice: &Slice| slice.count >= MIN_ANSWERS && slice.p95_ns.is_some_and(|p95| p95 as f64 > threshold);
+        |slice: &Slice| slice.count >= FEW_ANSWERS && telling(slice).is_some_and(|ns| ns as f64 > threshold);
     let at_ns = subject.slice_when(is_above)?;
     let what = if subject.known.objective_ns.is_some() { "the objective of " } else { "" };
     let text = format!("p95 passed {what}{} at {}", time(threshold as u64), time(at_ns));
