@@ -45,11 +45,6 @@ fn found(arm: usize) -> (Vec<EventKind>, Vec<Rule>) {
         Subject { timeline, phases: &phases, warmup_ns: 5_000_000_000, end_ns: 45_000_000_000, known };
     let events = events(&subject);
     let findings = findings(&subject, &events);
-        for s in &timeline.slices {
-            println!("{} {:?} {:?}", s.count, s.p50_ns.map(|x| x / 1000000), s.p95_ns.map(|x| x / 1000000));
-        }
-        println!("{}", timeline.slice_ns);
-    }
     assert!(events.is_sorted_by_key(|event| event.at_ns));
     (events.iter().map(|e| e.kind).collect(), findings.iter().map(|f| f.rule).collect())
 }
