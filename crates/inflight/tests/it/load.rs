@@ -32,7 +32,7 @@ fn url(address: SocketAddr, path: &str) -> String {
 /// What was measured, from `--json`: one value per arm.
 fn arms(said: &Said) -> Vec<Value> {
     let run: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
-    run["arms"].as_array().expect("a list").clone()
+    run["experiments"][0]["arms"].as_array().expect("a list").clone()
 }
 
 fn count(value: &Value) -> u64 {
