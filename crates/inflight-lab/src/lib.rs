@@ -26,6 +26,7 @@ pub mod call;
 pub mod claim;
 pub mod course;
 pub mod dependency;
+pub mod diagnosis;
 pub mod draws;
 mod ending;
 pub mod experiment;
