@@ -30,6 +30,7 @@ pub mod diagnosis;
 pub mod draws;
 mod ending;
 pub mod experiment;
+pub mod judge;
 pub mod load;
 pub mod log;
 mod luck;

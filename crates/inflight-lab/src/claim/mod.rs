@@ -10,6 +10,8 @@ mod lexer;
 mod parse;
 mod words;
 
+pub(crate) use words::{amount, figure};
+
 pub use lexer::{Amount, Kind, Mistake, Placed, Token, tokens};
 
 use crate::record::Ending;
@@ -200,6 +202,30 @@ impl Claim {
             return Err(vec![Mistake::new(0..text.len(), "a claim of more than 500 bytes", "too long")]);
         }
         parse::claim(text, names)
+    }
+
+    /// The claim in a wind tunnel: times multiplied by `factor`, rates divided by it.
+    pub fn scaled(&self, factor: f64) -> Claim {
+        let by = |kind: Kind| match kind {
+            Kind::Time => factor,
+            Kind::Rate => 1.0 / factor,
+            Kind::Share | Kind::Number => 1.0,
+        };
+        let own = by(self.left.kind);
+        let side = |side: &Side| Side { constant: side.constant * own, ..side.clone() };
+        let test = match &self.test {
+            Test::Order { order, right } => Test::Order { order: *order, right: side(right) },
+            Test::Equal { right, tolerance, is_share } => Test::Equal {
+                right: side(right),
+                tolerance: if *is_share { *tolerance } else { tolerance * own },
+                is_share: *is_share,
+            },
+            Test::Inside { low, high } => Test::Inside { low: low * own, high: high * own },
+            Test::Returns { within, phase } => {
+                Test::Returns { within: within.mul_f64(factor), phase: phase.clone() }
+            }
+        };
+        Claim { left: side(&self.left), test, ..self.clone() }
     }
 
     /// The quantities that it speaks of.

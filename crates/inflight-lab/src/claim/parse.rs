@@ -56,6 +56,8 @@ pub(super) fn claim(text: &str, names: Names<'_>) -> Result<Claim, Vec<Mistake>>
 }
 
 type Read<T> = Result<T, Mistake>;
+/// Factors and their levels.
+type Cell = Vec<(String, String)>;
 
 struct Parser<'a> {
     tokens: Vec<Placed>,
@@ -385,7 +387,7 @@ impl Parser<'_> {
         Ok(word)
     }
 
-    fn scopes(&mut self) -> Read<(Option<Scope>, Vec<(String, String)>)> {
+    fn scopes(&mut self) -> Read<(Option<Scope>, Cell)> {
         let (mut scope, mut cell) = (None, Vec::new());
         while self.next < self.tokens.len() {
             let span = self.span();

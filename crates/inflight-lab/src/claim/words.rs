@@ -123,7 +123,7 @@ pub(crate) fn what(what: What) -> String {
         Shape::Slope => format!("growth of {of}"),
     };
     match what {
-        What::Latency(s, Population::Completed) if s == Stat::Mean => "mean latency".into(),
+        What::Latency(Stat::Mean, Population::Completed) => "mean latency".into(),
         What::Latency(s, Population::Completed) => stat(s),
         What::Latency(s, Population::Answered) => format!("{} of all answers", stat(s)),
         What::Wait(s) => format!("{} wait", stat(s)),

@@ -2,6 +2,7 @@
 
 use super::{
     diagnostics::Diagnostics,
+    hypotheses::{Hypothesis, MAX_ROUNDS, hypotheses, phases},
     layers::layer,
     profile::profile,
     reader::{Problems, ReadFile, Table, Value, transpose},
@@ -44,6 +45,10 @@ pub struct Document {
     pub workload: Option<Workload>,
     /// The endpoints, or arms.
     pub endpoints: Vec<EndpointSpec>,
+    /// How often every arm is measured: round r with `seed` + r.
+    pub rounds: u32,
+    /// What is claimed, before anything is measured.
+    pub hypotheses: Vec<Hypothesis>,
 }
 
 impl Document {
@@ -105,8 +110,21 @@ impl SpecReader<'_> {
         let list = if is_experiment { "arm" } else { "endpoint" };
         let endpoints =
             root.required_as(list, &format!("a table `[[{list}]]`")).and_then(|v| self.endpoints(&v, list));
+        let rounds = root.optional("rounds").map_or(Some(1), |v| v.count(1..=MAX_ROUNDS));
+        let services = services.unwrap_or_else(|| Some(default_services()));
+        let workload: Option<Option<Workload>> = transpose(workload);
+        let claims = root.optional("hypothesis");
         root.finish();
-        let (service_a, service_b) = services.unwrap_or_else(|| Some(default_services()))?;
+        // Names in claims can be told from mistakes only if what they name is known.
+        let hypotheses = match (claims, &workload, &services, &endpoints) {
+            (None, ..) => Some(Vec::new()),
+            (Some(claims), Some(Some(workload)), Some((a, b)), Some(endpoints)) => {
+                let arms: Vec<&str> = endpoints.iter().map(|arm| arm.name.as_str()).collect();
+                hypotheses(&claims, &arms, &phases(workload, a.faults.iter().chain(&b.faults)))
+            }
+            _ => None,
+        };
+        let (service_a, service_b) = services?;
         let document = Document {
             question: transpose(question)?,
             source: transpose(source)?,
@@ -114,8 +132,10 @@ impl SpecReader<'_> {
             time_scale: time_scale?,
             service_a,
             service_b,
-            workload: transpose(workload)?,
+            workload: workload?,
             endpoints: endpoints?,
+            rounds: rounds?,
+            hypotheses: hypotheses?,
         };
         Some(document.scaled())
     }
@@ -177,6 +197,7 @@ impl Document {
         let factor = self.time_scale;
         self.service_a = self.service_a.scaled(factor);
         self.service_b = self.service_b.scaled(factor);
+        self.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.claim = hypothesis.claim.scaled(factor));
         self.endpoints = self.endpoints.iter().map(|e| e.scaled(factor)).collect();
         self.workload = self.workload.map(|w| w.scaled(factor).expect("checked when it was read"));
         self
