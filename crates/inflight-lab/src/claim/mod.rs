@@ -8,6 +8,8 @@
 
 mod lexer;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use words::{amount, figure};

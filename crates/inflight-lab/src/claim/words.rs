@@ -150,7 +150,6 @@ pub(crate) fn amount(value: f64, kind: Kind) -> String {
 pub(crate) fn figure(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
-        v if v >= 10.0 => 1,
         v if v >= 1.0 => 2,
         _ => 3,
     };

@@ -9,8 +9,6 @@ use std::{collections::BTreeSet, ops::Range};
 
 /// The most hypotheses of an experiment.
 pub const MAX_HYPOTHESES: usize = 100;
-/// The most rounds.
-pub const MAX_ROUNDS: u32 = 10_000;
 
 /// A claim with its name.
 #[derive(Clone, Debug, PartialEq)]

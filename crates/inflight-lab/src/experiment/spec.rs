@@ -2,7 +2,7 @@
 
 use super::{
     diagnostics::Diagnostics,
-    hypotheses::{Hypothesis, MAX_ROUNDS, hypotheses, phases},
+    hypotheses::{Hypothesis, hypotheses, phases},
     layers::layer,
     profile::profile,
     reader::{Problems, ReadFile, Table, Value, transpose},
@@ -48,12 +48,12 @@ pub struct Document {
     pub rounds: u32,
     /// Whether all arms of a round are measured at the same time.
     pub together: bool,
+    /// Whether the first arm is measured twice in each round, to see what differs by chance (A/A).
+    pub control: bool,
     /// What to offer; only experiments have one.
     pub workload: Option<Workload>,
     /// The endpoints, or arms.
     pub endpoints: Vec<EndpointSpec>,
-    /// How often every arm is measured: round r with `seed` + r.
-    pub rounds: u32,
     /// What is claimed, before anything is measured.
     pub hypotheses: Vec<Hypothesis>,
 }
@@ -108,6 +108,7 @@ impl SpecReader<'_> {
         let seed = root.optional("seed").map_or(Some(1), |v| v.seed());
         let time_scale = root.optional("time-scale").map_or(Some(1.0), |v| v.positive_number(1.0));
         let rounds = root.optional("rounds").map_or(Some(1), |v| v.count(1..=MAX_ROUNDS));
+        let control = root.optional("control").map_or(Some(true), |v| v.flag());
         let together = root.optional("together").map_or(Some(false), |v| v.flag());
         let is_experiment = root.has("arm") || root.has("workload");
         let workload = is_experiment.then(|| {
@@ -119,7 +120,6 @@ impl SpecReader<'_> {
         let list = if is_experiment { "arm" } else { "endpoint" };
         let endpoints =
             root.required_as(list, &format!("a table `[[{list}]]`")).and_then(|v| self.endpoints(&v, list));
-        let rounds = root.optional("rounds").map_or(Some(1), |v| v.count(1..=MAX_ROUNDS));
         let services = services.unwrap_or_else(|| Some(default_services()));
         let workload: Option<Option<Workload>> = transpose(workload);
         let claims = root.optional("hypothesis");
@@ -141,11 +141,11 @@ impl SpecReader<'_> {
             time_scale: time_scale?,
             rounds: rounds?,
             together: together?,
+            control: control?,
             service_a,
             service_b,
             workload: workload?,
             endpoints: endpoints?,
-            rounds: rounds?,
             hypotheses: hypotheses?,
         };
         Some(document.scaled())

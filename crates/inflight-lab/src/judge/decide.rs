@@ -141,21 +141,23 @@ impl Judged {
             return VerdictKind::Undecided;
         }
         let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
-        let (least, most) =
-            (self.margin.low.unwrap_or(f64::NEG_INFINITY), self.margin.high.unwrap_or(f64::INFINITY));
+        let Margin { low: least, high: most } = self.margin;
         // An interval without width can lie on an edge: then it counts whether the claim says `<` or `<=`.
         let strict = matches!(self.claim.test, Test::Order { order: Order::Less | Order::More, .. });
-        let on_edge = low == high && (low == least || low == most);
         match () {
-            () if on_edge => {
+            () if low == high && self.edges().any(|edge| edge == low) => {
                 if strict {
                     VerdictKind::Refuted
                 } else {
                     VerdictKind::Holds
                 }
             }
-            () if low > least && high < most => VerdictKind::Holds,
-            () if high < least || low > most => VerdictKind::Refuted,
+            () if least.is_none_or(|least| low > least) && most.is_none_or(|most| high < most) => {
+                VerdictKind::Holds
+            }
+            () if least.is_some_and(|least| high < least) || most.is_some_and(|most| low > most) => {
+                VerdictKind::Refuted
+            }
             () => VerdictKind::Undecided,
         }
     }

@@ -7,13 +7,12 @@
 //!
 //! docs/statistics.md says why, and what was measured about it.
 
-mod books;
 mod decide;
 mod say;
 mod view;
 
-pub use books::Books;
 pub use decide::{CONFIDENCE, Form};
+pub use say::answer;
 
 use crate::{
     claim::{Claim, Shape, Side, Stat, Test, What},
@@ -110,6 +109,11 @@ impl Judge {
             warmup_share,
         };
         (judge, prepared)
+    }
+
+    /// Whether there is anything to judge.
+    pub fn is_idle(&self) -> bool {
+        self.cases.is_empty()
     }
 
     /// Whether any hypothesis speaks of tasks.
@@ -324,3 +328,6 @@ fn sum<'v>(side: &Side, plain: bool, view: &dyn Fn(&str) -> Option<View<'v>>) ->
     }
     Some(total)
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub(super) fn why(
 }
 
 /// What all verdicts together say: how many hold, and what each found. `None` if there are none.
-pub(super) fn answer(verdicts: &[Verdict]) -> Option<String> {
+pub fn answer(verdicts: &[Verdict]) -> Option<String> {
     let sentence = |verdict: &Verdict| {
         let word = match verdict.verdict {
             VerdictKind::Holds => "Yes",
@@ -74,10 +74,12 @@ fn found(effect: &Effect) -> String {
         Some(Censored::Above) => "at most ",
         Some(Censored::Both) => "perhaps ",
     };
+    // A share of rounds is an estimate of a probability: the ends of its interval are no rounds.
+    let end = |x: f64| value(x, if unit == Unit::Rounds { Unit::Share } else { unit });
     let interval = match (effect.low, effect.high) {
-        (Some(low), Some(high)) => format!(" ({} to {})", value(low, unit), value(high, unit)),
-        (Some(low), None) => format!(" ({} or more)", value(low, unit)),
-        (None, Some(high)) => format!(" ({} or less)", value(high, unit)),
+        (Some(low), Some(high)) => format!(" ({} to {})", end(low), end(high)),
+        (Some(low), None) => format!(" ({} or more)", end(low)),
+        (None, Some(high)) => format!(" ({} or less)", end(high)),
         (None, None) => String::new(),
     };
     format!("{bound}{estimate}{interval}")
