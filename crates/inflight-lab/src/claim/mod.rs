@@ -27,8 +27,8 @@ pub const MAX_CLAIM: usize = 500;
 pub struct Names<'a> {
     /// The arms. If there is one only, it need not be named.
     pub arms: &'a [&'a str],
-    /// The phases of the workload.
-    pub phases: &'a [&'a str],
+    /// The phases of the workload; `None` if they are not known, for the workload has problems of its own.
+    pub phases: Option<&'a [&'a str]>,
 }
 
 /// What a hypothesis says.

@@ -103,8 +103,8 @@ impl Parser<'_> {
         let phase = if self.take_word("after") {
             self.phase()?
         } else {
-            let default =
-                ["burst", "fault", "overload"].iter().find(|name| self.names.phases.contains(*name));
+            let known = |name: &&&str| self.names.phases.is_none_or(|phases| phases.contains(*name));
+            let default = ["burst", "fault", "overload"].iter().find(known);
             (*default.ok_or_else(|| {
                 Mistake::new(span, "nothing to recover from is known here", "expected `after PHASE`")
                     .with(self.known_phases())
@@ -441,8 +441,8 @@ impl Parser<'_> {
         let Some(word) = self.take_any_word() else {
             return Err(Mistake::new(span, "a phase is missing", "expected one").with(self.known_phases()));
         };
-        if !self.names.phases.contains(&word.as_str()) {
-            let mut mistake = unknown(span, "the workload has no phase", &word, self.names.phases);
+        if let Some(phases) = self.names.phases.filter(|phases| !phases.contains(&word.as_str())) {
+            let mut mistake = unknown(span, "the workload has no phase", &word, phases);
             mistake.notes = vec![self.known_phases()];
             self.mistakes.push(mistake);
         }
@@ -450,7 +450,7 @@ impl Parser<'_> {
     }
 
     fn known_phases(&self) -> String {
-        match self.names.phases {
+        match self.names.phases.unwrap_or_default() {
             [] => "this workload has no phases: bursts, stages with a name, faults or `phases = { … }` make them".into(),
             phases => list("phases", phases),
         }

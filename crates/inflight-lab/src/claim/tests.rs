@@ -4,7 +4,7 @@ use super::{Claim, Mistake, Names};
 use expect_test::{Expect, expect};
 
 const NAMES: Names<'static> =
-    Names { arms: &["async", "async-limited"], phases: &["base", "burst", "recovery"] };
+    Names { arms: &["async", "async-limited"], phases: Some(&["base", "burst", "recovery"]) };
 
 fn check(claims: &[&str], expected: Expect) {
     let mut out = String::new();

@@ -27,16 +27,18 @@ pub struct Hypothesis {
 pub(super) fn hypotheses(
     value: &Value<'_, '_>,
     arms: &[&str],
-    phases: &[NamedStretch],
+    phases: Option<&[NamedStretch]>,
 ) -> Option<Vec<Hypothesis>> {
     let list = value.list()?;
     if list.len() > MAX_HYPOTHESES {
         value.wrong("at most 100 hypotheses");
     }
-    let phases: BTreeSet<&str> = phases.iter().map(|phase| phase.name.as_str()).collect();
-    let phases: Vec<&str> = phases.into_iter().collect();
+    let names =
+        |phases: &'_ [NamedStretch]| -> BTreeSet<String> { phases.iter().map(|p| p.name.clone()).collect() };
+    let known = phases.map(names);
+    let phases: Option<Vec<&str>> = known.as_ref().map(|known| known.iter().map(String::as_str).collect());
     let mut taken = BTreeSet::new();
-    let names = Names { arms, phases: &phases };
+    let names = Names { arms, phases: phases.as_deref() };
     let read: Vec<Option<Hypothesis>> = list.iter().map(|v| hypothesis(v, names, &mut taken)).collect();
     read.into_iter().collect()
 }

@@ -125,14 +125,14 @@ impl SpecReader<'_> {
         let claims = root.optional("hypothesis");
         root.finish();
         // Names in claims can be told from mistakes only if what they name is known.
-        let hypotheses = match (claims, &workload, &services, &endpoints) {
-            (None, ..) => Some(Vec::new()),
-            (Some(claims), Some(Some(workload)), Some((a, b)), Some(endpoints)) => {
-                let arms: Vec<&str> = endpoints.iter().map(|arm| arm.name.as_str()).collect();
-                hypotheses(&claims, &arms, &phases(workload, a.faults.iter().chain(&b.faults)))
-            }
+        let phases = match (&workload, &services) {
+            (Some(Some(workload)), Some((a, b))) => Some(phases(workload, a.faults.iter().chain(&b.faults))),
             _ => None,
         };
+        let hypotheses = claims.map_or(Some(Vec::new()), |claims| {
+            let arms: Vec<&str> = endpoints.as_ref()?.iter().map(|arm| arm.name.as_str()).collect();
+            hypotheses(&claims, &arms, phases.as_deref())
+        });
         let (service_a, service_b) = services?;
         let document = Document {
             question: transpose(question)?,

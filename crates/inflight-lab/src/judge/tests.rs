@@ -10,7 +10,7 @@ use crate::{
 use expect_test::{Expect, expect};
 use std::sync::Arc;
 
-const NAMES: Names<'static> = Names { arms: &["a", "b"], phases: &["burst"] };
+const NAMES: Names<'static> = Names { arms: &["a", "b"], phases: Some(&["burst"]) };
 
 fn hypothesis(text: &str) -> Hypothesis {
     let claim = Claim::read(text, NAMES).unwrap_or_else(|e| panic!("{text}: {e:?}"));
