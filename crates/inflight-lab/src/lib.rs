@@ -40,6 +40,7 @@ pub mod report;
 pub mod sim;
 pub mod stack;
 pub mod stats;
+pub mod tasks;
 pub mod theory;
 pub mod timers;
 pub mod trace;

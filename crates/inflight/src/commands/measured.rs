@@ -122,7 +122,10 @@ impl Session {
         let mut outcome = Subject::of(source).outcome(&self.books, self.rounds);
         outcome.phases = self.phases.clone();
         outcome.verdicts = self.judge.verdicts();
-        outcome.answer = answer(&outcome.verdicts);
+        outcome.answer = match &self.document.answer {
+            Some(answer) => Some(answer.of(&outcome, &self.document.hypotheses)),
+            None => answer(&outcome.verdicts),
+        };
         outcome.controls = self.judge.controls();
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));

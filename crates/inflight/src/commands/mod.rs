@@ -16,7 +16,9 @@ mod runs;
 mod serve;
 mod show;
 mod sim;
+mod suite;
 mod target_app;
+mod under_way;
 mod workers;
 
 use crate::{

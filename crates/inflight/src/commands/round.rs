@@ -1,6 +1,6 @@
 //! One round of an experiment, for real: every arm in a process of its own, so that no arm inherits what another left behind.
 
-use super::{measured::progress, target_app::TargetApp};
+use super::{measured::progress, target_app::TargetApp, under_way};
 use crate::{
     http_client::{HttpTarget, Options},
     live,
@@ -11,10 +11,17 @@ use inflight_lab::{
     load::Driver,
     log::MAX_ENTRIES,
     record::{Record, Recorder},
+    tasks::Series,
     workload::Workload,
 };
 use inflight_strategies::rt::{Clock as _, First, race};
-use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::task::JoinHandle;
 
 /// Time for the first connection before the first request is due.
 pub(super) const LEAD: Duration = Duration::from_millis(200);
@@ -31,6 +38,8 @@ pub(super) struct Round<'a> {
     pub(super) together: bool,
     /// Whether every request is logged.
     pub(super) logged: bool,
+    /// Whether it is watched how many calls of services are under way inside.
+    pub(super) tasks: bool,
     /// What stands before the progress.
     pub(super) label: &'a str,
 }
@@ -77,6 +86,7 @@ impl Round<'_> {
             let (driver, recorder) = (driver.clone(), recorder.clone());
             tokio::spawn(async move { driver.run(&target, &recorder).await })
         };
+        let watched: Vec<_> = apps.iter().filter(|_| self.tasks).map(|app| watch(&driver, app)).collect();
         let runs: Vec<_> = targets.into_iter().zip(&recorders).map(run).collect();
         let all = async {
             for run in runs {
@@ -86,12 +96,24 @@ impl Round<'_> {
         let ended = matches!(race(all, interrupt).await, First::Left(()));
         progress.abort();
         StatusLine::new().clear();
-        Ok((recorders.iter().map(|recorder| recorder.close(world.now())).collect(), ended))
+        let mut records: Vec<Record> = recorders.iter().map(|recorder| recorder.close(world.now())).collect();
+        for (record, (task, series)) in records.iter_mut().zip(watched) {
+            task.abort();
+            let series = series.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            record.tasks = Some(series.ticks(record.timeline.len()));
+        }
+        Ok((records, ended))
     }
 
     fn recorder(self, driver: &Driver<live::World>) -> Arc<Recorder> {
         if self.logged { driver.logging_recorder(MAX_ENTRIES) } else { driver.recorder() }
     }
+}
+
+/// A task that watches `app`, and what it sees.
+fn watch(driver: &Driver<live::World>, app: &TargetApp) -> (JoinHandle<()>, Arc<Mutex<Series>>) {
+    let series = Arc::new(Mutex::new(Series::new(driver.start, &driver.workload)));
+    (tokio::spawn(under_way::watch(driver.world.clone(), app.address, series.clone())), series)
 }
 
 fn target(world: &live::World, arm: &str, app: &TargetApp) -> anyhow::Result<HttpTarget> {
