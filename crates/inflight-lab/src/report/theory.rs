@@ -1,6 +1,9 @@
 //! What formulas say beside the arms, in the columns of the other tables.
 
-use super::text::{Ink, Tone, figure, label, name_column, percent, right};
+use super::{
+    figures::{figure, percent, right},
+    text::{Ink, Tone, label, name_column},
+};
 use crate::{
     experiment::{ArmOutcome, RunOutcome},
     record::Ending,

@@ -1,6 +1,9 @@
 //! Live arms beside their twins, as text.
 
-use super::text::{Ink, Tone, label, name_column, right};
+use super::{
+    figures::right,
+    text::{Ink, Tone, label, name_column},
+};
 use crate::{
     experiment::RunOutcome,
     twin::{Comparison, Part, TimerError, Twin},
