@@ -28,6 +28,8 @@ pub(in crate::report) enum Reference {
     Level(f64, String),
     /// A line from top to bottom with its name.
     Place(f64, String),
+    /// A line from one point to another with its name: what would be if nothing were lost.
+    Ideal((f64, f64), (f64, f64), String),
 }
 
 /// The frame, and what is in it.
@@ -127,7 +129,7 @@ impl Curves<'_> {
 }
 
 /// A mark as a small plate with its two letters.
-fn chip(mark: &Mark, x: f64, y: f64) -> String {
+pub(super) fn chip(mark: &Mark, x: f64, y: f64) -> String {
     let mut out = String::new();
     let code = escape(&mark.code);
     let _ = write!(
@@ -165,6 +167,11 @@ fn refer(svg: &mut Svg, reference: &Reference, (x, y): (Scale, Scale), right: f6
             let at = y.at(*value);
             svg.line("slo", (LEFT, at), (right, at));
             svg.text("t st", (LEFT + 6.0, at - 4.0), "start", name);
+        }
+        Reference::Ideal(from, to, name) => {
+            let [from, to] = [from, to].map(|point| (x.at(point.0), y.at(point.1)));
+            svg.path("l of w1", &polyline(&[Some(from), Some(to)]), "");
+            svg.text("t", (from.0 + 6.0, from.1 - 8.0), "start", name);
         }
         Reference::Place(value, name) => {
             let at = x.at(*value);

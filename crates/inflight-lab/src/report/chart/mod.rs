@@ -3,6 +3,7 @@
 //! of the page's style sheet, so one chart serves the light and the dark page.
 
 mod curves;
+mod dots;
 mod forest;
 mod heat;
 mod labels;
@@ -11,8 +12,9 @@ mod scale;
 mod svg;
 
 pub(super) use curves::{Curve, Curves, Reference};
-pub(super) use forest::{Forest, Limits};
+pub(super) use dots::{Dots, Opinion, Row};
+pub(super) use forest::Forest;
 pub(super) use heat::Heat;
-pub(super) use panel::{Panel, Span, Stroke, Trace, time_axis};
+pub(super) use panel::{Panel, Span, Stroke, Trace};
 pub(super) use scale::{Scale, Unit};
 pub(super) use svg::escape;

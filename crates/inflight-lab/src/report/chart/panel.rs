@@ -108,7 +108,7 @@ impl Panel<'_> {
         }
         if let Some(note) = self.note {
             svg.text("t", ((LEFT + self.width) / 2.0, HEIGHT / 2.0 + 3.0), "middle", note);
-            return svg.fixed(label);
+            return svg.cropped(label);
         }
         if let Some(heat) = &self.heat {
             svg.raw(&heat.svg((x.at(0.0), TOP), (x.at(self.seconds), FLOOR)));
@@ -121,7 +121,19 @@ impl Panel<'_> {
         }
         self.peak(&mut svg, x, y);
         self.events(&mut svg, x);
-        svg.fixed(label)
+        self.time(&mut svg, x);
+        svg.cropped(label)
+    }
+
+    /// The seconds, below the frame: the page shows them in the last row only, and everywhere on a narrow screen.
+    fn time(&self, svg: &mut Svg, x: Scale) {
+        let ticks = x.ticks(4, Unit::Count);
+        for (i, (value, text)) in ticks.iter().enumerate() {
+            let is_last = i + 1 == ticks.len();
+            let text = if is_last { format!("{text} s") } else { text.clone() };
+            let anchor = if is_last && x.at(*value) > self.width - 20.0 { "end" } else { "middle" };
+            svg.text("t", (x.at(*value), HEIGHT + 11.0), anchor, &text);
+        }
     }
 
     fn draw(&self, svg: &mut Svg, trace: &Trace, x: Scale, y: Scale) {
@@ -166,25 +178,6 @@ impl Panel<'_> {
             svg.text("en", (at, 10.4), "middle", &number.to_string());
         }
     }
-}
-
-/// The seconds below a column of panels that are `width` wide.
-pub(in crate::report) fn time_axis(width: f64, seconds: f64) -> String {
-    let x = Scale::linear(0.0, seconds).to(LEFT, width - RIGHT);
-    let mut svg = Svg::new(width, 16.0);
-    let ticks = x.ticks(4, Unit::Count);
-    for (i, (value, text)) in ticks.iter().enumerate() {
-        let text = if i + 1 == ticks.len() || i == 0 { format!("{text} s") } else { text.clone() };
-        let anchor = if i == 0 {
-            "start"
-        } else if x.at(*value) > width - 20.0 {
-            "end"
-        } else {
-            "middle"
-        };
-        svg.text("t", (x.at(*value), 11.0), anchor, &text);
-    }
-    svg.fixed("")
 }
 
 #[cfg(test)]
@@ -237,6 +230,5 @@ mod tests {
         expect_file!["golden/panel-latency.svg"].assert_eq(&latency.svg("latency"));
         let none = Panel { note: Some("no permit"), ..panel };
         expect_file!["golden/panel-note.svg"].assert_eq(&none.svg("no permit"));
-        expect_file!["golden/time-axis.svg"].assert_eq(&time_axis(232.0, 5.0));
     }
 }

@@ -97,6 +97,11 @@ impl Svg {
         )
     }
 
+    /// The drawing, as wide as its place; what is outside of its frame is shown only if the page says so.
+    pub(super) fn cropped(self, label: &str) -> String {
+        self.fluid(label).replacen("<svg ", r#"<svg class="p" "#, 1)
+    }
+
     /// The drawing in its own size.
     pub(super) fn fixed(self, label: &str) -> String {
         let [width, height] = [self.width, self.height].map(px);
