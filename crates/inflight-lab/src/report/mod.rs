@@ -1,16 +1,21 @@
 //! Shows outcomes. It knows nothing but saved outcomes: the same outcome renders to the same bytes.
 
-#[allow(dead_code, unused_imports)]
 mod chart;
 mod counters;
 mod figures;
+mod html;
 mod mark;
+mod measured;
+mod rerun;
 mod sweep;
+mod tally;
 mod text;
 mod theory;
 mod twin;
 
 pub use counters::counters;
+pub use html::page;
 pub use mark::Colour;
 pub use sweep::{sweep, sweep_csv};
+pub use tally::short as tally;
 pub use text::{Ink, Plain, Tone, result, spark, table};

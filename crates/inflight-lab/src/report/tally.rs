@@ -36,7 +36,11 @@ pub(super) fn sentence(verdicts: &[&Verdict]) -> String {
 
 /// "3 hold, 4 refuted, 1 undecided"; empty if there are none.
 pub fn short<'a>(verdicts: impl IntoIterator<Item = &'a Verdict> + Clone) -> String {
-    let words = [(VerdictKind::Holds, "hold"), (VerdictKind::Refuted, "refuted"), (VerdictKind::Undecided, "undecided")];
+    let words = [
+        (VerdictKind::Holds, "hold"),
+        (VerdictKind::Refuted, "refuted"),
+        (VerdictKind::Undecided, "undecided"),
+    ];
     let parts = words.into_iter().filter_map(|(kind, word)| match count(verdicts.clone(), kind) {
         0 => None,
         1 if kind == VerdictKind::Holds => Some("1 holds".to_string()),

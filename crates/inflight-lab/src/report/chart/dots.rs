@@ -50,7 +50,8 @@ impl Dots<'_> {
     /// The chart; `label` says in a sentence what is to be seen.
     pub(in crate::report) fn svg(&self, label: &str) -> String {
         let floor = TOP + ROW * self.rows.len() as f64;
-        let values = self.rows.iter().flat_map(|row| &row.figures).flat_map(|figure| figure.1.iter().map(|o| o.1));
+        let values =
+            self.rows.iter().flat_map(|row| &row.figures).flat_map(|figure| figure.1.iter().map(|o| o.1));
         let x = Scale::log_around(values).to(LEFT, RIGHT);
         let mut svg = Svg::new(WIDTH, floor + 22.0);
         for (value, text) in x.ticks(10, self.unit) {
@@ -120,12 +121,20 @@ mod tests {
         let row = |i: usize, name| Row {
             mark: &marks[i],
             name,
-            figures: vec![figure("p50", [75.0, 74.9, 75.3]), figure("p99", [119.0, 118.0, 130.0]), ("p95", Vec::new())],
+            figures: vec![
+                figure("p50", [75.0, 74.9, 75.3]),
+                figure("p99", [119.0, 118.0, 130.0]),
+                ("p95", Vec::new()),
+            ],
         };
         let dots = Dots {
             unit: Unit::Millis,
             rows: vec![row(0, "async"), row(1, "sync")],
-            legend: vec![(Opinion::Measured, "measured"), (Opinion::Twin, "twin"), (Opinion::Theory, "theory")],
+            legend: vec![
+                (Opinion::Measured, "measured"),
+                (Opinion::Twin, "twin"),
+                (Opinion::Theory, "theory"),
+            ],
         };
         expect_file!["golden/dots.svg"].assert_eq(&dots.svg("three opinions"));
     }

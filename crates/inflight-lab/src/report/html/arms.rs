@@ -15,7 +15,12 @@ pub(super) struct Arms<'a> {
 
 impl<'a> Arms<'a> {
     /// Of experiment `number` of a run whose arms are called `names` and marked with `marks`.
-    pub(super) fn new(experiment: &'a ExperimentOutcome, names: &[&str], marks: &'a [Mark], number: usize) -> Arms<'a> {
+    pub(super) fn new(
+        experiment: &'a ExperimentOutcome,
+        names: &[&str],
+        marks: &'a [Mark],
+        number: usize,
+    ) -> Arms<'a> {
         let mark = |arm: &ArmOutcome| {
             let at = names.iter().position(|name| *name == arm.name).expect("all names were collected");
             &marks[at]

@@ -8,6 +8,7 @@ use crate::{
         chart::escape,
         figures::{counted, figure, grouped, millis},
         measured::{Measured, Quantile},
+        rerun::rerun,
         tally,
     },
 };
@@ -16,7 +17,8 @@ use std::{fmt::Write as _, time::Duration};
 
 /// The result in one line.
 pub(super) fn title(run: &RunOutcome) -> String {
-    let verdicts: Vec<&Verdict> = run.experiments.iter().flat_map(|experiment| &experiment.verdicts).collect();
+    let verdicts: Vec<&Verdict> =
+        run.experiments.iter().flat_map(|experiment| &experiment.verdicts).collect();
     let tally = tally::sentence(&verdicts);
     match &run.experiments[..] {
         [only] if tally.is_empty() => only.question.clone().unwrap_or_else(|| only.name.clone()),
@@ -51,7 +53,7 @@ pub(super) fn html(run: &RunOutcome) -> String {
     let _ = write!(
         out,
         "<div class=\"cmd\"><code>{}</code><button type=\"button\" hidden>Copy</button></div>\n",
-        escape(&run.rerun())
+        escape(&rerun(run))
     );
     out
 }
@@ -75,7 +77,9 @@ fn navigation(run: &RunOutcome) -> String {
 fn banner(run: &RunOutcome) -> String {
     let mut out = String::new();
     if !run.complete {
-        out.push_str("<div class=\"banner\"><b>Interrupted.</b> Not everything that was planned was measured.</div>\n");
+        out.push_str(
+            "<div class=\"banner\"><b>Interrupted.</b> Not everything that was planned was measured.</div>\n",
+        );
     }
     if !run.validity.problems.is_empty() {
         let all: String =
@@ -131,7 +135,11 @@ fn lead(experiment: &ExperimentOutcome) -> String {
     if let Some(answer) = &experiment.answer {
         let _ = write!(out, "<p class=\"lead\">{}</p>\n", escape(answer));
     }
-    let _ = write!(out, "<p class=\"lead\">{}Latency shows the effect. Inflight shows the cause.</p>\n", extremes(experiment));
+    let _ = write!(
+        out,
+        "<p class=\"lead\">{}Latency shows the effect. Inflight shows the cause.</p>\n",
+        extremes(experiment)
+    );
     out
 }
 
@@ -150,7 +158,8 @@ fn extremes(experiment: &ExperimentOutcome) -> String {
     let by = |of: fn(&ArmOutcome) -> f64| {
         experiment.arms.iter().reduce(|best, arm| if of(arm) > of(best) { arm } else { best })
     };
-    let Some((fullest, best)) = by(|arm| f64::from(arm.in_flight_peak)).zip(by(|arm| arm.goodput_per_s)) else {
+    let Some((fullest, best)) = by(|arm| f64::from(arm.in_flight_peak)).zip(by(|arm| arm.goodput_per_s))
+    else {
         return String::new();
     };
     let told = |arm: &ArmOutcome, verb: &str| {
@@ -174,7 +183,10 @@ fn extremes(experiment: &ExperimentOutcome) -> String {
 fn meta(run: &RunOutcome) -> String {
     let mut all = vec![("Machine", run.machine.clone())];
     if let RunWorld::Virtual(time) = &run.world {
-        all[0] = ("World", format!("virtual time: {} in all", format_duration(Duration::from_nanos(time.elapsed_ns))));
+        all[0] = (
+            "World",
+            format!("virtual time: {} in all", format_duration(Duration::from_nanos(time.elapsed_ns))),
+        );
     }
     let first = run.experiments.first();
     if let (Some(only), 1) = (first, run.experiments.len()) {
@@ -183,14 +195,19 @@ fn meta(run: &RunOutcome) -> String {
         all.push(("Seed", only.seed.to_string()));
     } else {
         let arms = run.experiments.iter().map(|experiment| experiment.arms.len()).sum();
-        all.push(("Design", format!("{}, {}", counted(run.experiments.len(), "experiment"), counted(arms, "arm"))));
+        all.push((
+            "Design",
+            format!("{}, {}", counted(run.experiments.len(), "experiment"), counted(arms, "arm")),
+        ));
     }
     if let Some(scale) = first.map(|first| first.time_scale).filter(|scale| *scale != 1.0) {
         all.push(("Time-scale", format!("{scale}: durations ×{scale}, rates ×{}", figure(1.0 / scale))));
     }
     all.push(("Version", format!("Inflight {}", run.version)));
-    let all: String =
-        all.iter().map(|(name, text)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(text))).collect();
+    let all: String = all
+        .iter()
+        .map(|(name, text)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(text)))
+        .collect();
     format!("<dl class=\"meta\">{all}</dl>\n")
 }
 
@@ -215,8 +232,14 @@ fn controls(run: &RunOutcome) -> String {
             format!("<li{class}>{}</li>", escape(&format!("{whose}{}: {}", control.name, control.text)))
         })
         .collect();
-    let held = run.experiments.iter().flat_map(|experiment| &experiment.controls).filter(|control| control.ok).count();
-    let all = if several && held > 0 { format!("<li>{} held</li>{all}", counted(held, "control")) } else { all };
+    let held = run
+        .experiments
+        .iter()
+        .flat_map(|experiment| &experiment.controls)
+        .filter(|control| control.ok)
+        .count();
+    let all =
+        if several && held > 0 { format!("<li>{} held</li>{all}", counted(held, "control")) } else { all };
     if all.is_empty() { all } else { format!("<ul class=\"chk\" aria-label=\"Controls\">{all}</ul>\n") }
 }
 
@@ -247,17 +270,26 @@ pub(super) fn experiment(run: &RunOutcome, experiment: &ExperimentOutcome) -> St
     if let Some(source) = &experiment.source {
         let _ = write!(out, "<p class=\"about\">Where the question comes from: {}</p>\n", escape(source));
     }
-    let refuted: Vec<String> =
-        experiment.verdicts.iter().filter(|v| v.effect.is_none()).map(|v| format!("{} {}", v.name, word(v.verdict))).collect();
+    let refuted: Vec<String> = experiment
+        .verdicts
+        .iter()
+        .filter(|v| v.effect.is_none())
+        .map(|v| format!("{} {}", v.name, word(v.verdict)))
+        .collect();
     if !refuted.is_empty() {
-        let _ = write!(out, "<p class=\"about\">Nothing could be measured for {}.</p>\n", escape(&refuted.join(", ")));
+        let _ = write!(
+            out,
+            "<p class=\"about\">Nothing could be measured for {}.</p>\n",
+            escape(&refuted.join(", "))
+        );
     }
     out
 }
 
 /// Seconds since 1970 as "25 Nov 2026, 22:31 UTC": the calendar by days since 1 March of year 0 (Howard Hinnant's algorithm).
 fn date(unix_s: u64) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let days = unix_s / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

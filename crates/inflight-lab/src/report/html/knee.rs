@@ -63,12 +63,18 @@ struct Chart {
     of: fn(&Row) -> Option<Estimate>,
 }
 
-const P99: Chart = Chart { title: "p99 of good answers", aside: "ms, log scale", unit: Unit::Millis, of: |row| row.p99_ms };
-const GOODPUT: Chart =
-    Chart { title: "Goodput", aside: "good answers per second", unit: Unit::Count, of: |row| Some(row.goodput_per_s) };
+const P99: Chart =
+    Chart { title: "p99 of good answers", aside: "ms, log scale", unit: Unit::Millis, of: |row| row.p99_ms };
+const GOODPUT: Chart = Chart {
+    title: "Goodput",
+    aside: "good answers per second",
+    unit: Unit::Count,
+    of: |row| Some(row.goodput_per_s),
+};
 
 fn charted(sweep: &SweepOutcome, arms: &Arms<'_>, levels: &[f64], chart: &Chart) -> String {
-    let curves: Vec<Curve<'_>> = arms.all.iter().filter_map(|(arm, mark)| curve(sweep, &arm.name, mark, chart)).collect();
+    let curves: Vec<Curve<'_>> =
+        arms.all.iter().filter_map(|(arm, mark)| curve(sweep, &arm.name, mark, chart)).collect();
     let values = || curves.iter().flat_map(|curve| curve.points.iter().filter_map(|point| point.1));
     let is_rate = sweep.rows.iter().all(|row| row.levels[0].ends_with("/s"));
     let (low, high) = (levels[0], levels[levels.len() - 1]);
@@ -107,7 +113,9 @@ fn title(sweep: &SweepOutcome, is_rate: bool) -> String {
     let what = if is_rate { format!("{factor}, requests/s") } else { factor.to_string() };
     match sweep.time_scale {
         Some(1.0) | None => what,
-        Some(scale) => format!("{what} (as in the file; the tunnel's are {} times as high)", figure(1.0 / scale)),
+        Some(scale) => {
+            format!("{what} (as in the file; the tunnel's are {} times as high)", figure(1.0 / scale))
+        }
     }
 }
 
@@ -159,16 +167,31 @@ fn table(sweep: &SweepOutcome, arms: &Arms<'_>) -> Table {
         },
     };
     let row = |row: &Row| {
-        let mark = arms.all.iter().find(|(arm, _)| arm.name == row.arm).map_or(String::new(), |(_, mark)| chip(mark));
+        let mark = arms
+            .all
+            .iter()
+            .find(|(arm, _)| arm.name == row.arm)
+            .map_or(String::new(), |(_, mark)| chip(mark));
         let header = format!("{mark}{} · /{}", escape(&row.levels.join(" · ")), escape(&row.arm));
-        let mut cells = vec![text(Some(row.in_flight)), text(row.p50_ms), text(row.p99_ms), text(Some(row.goodput_per_s))];
-        let state = if row.doubtful > 0 { format!("in {} of {} none", row.doubtful, sweep.replications) } else { "yes".into() };
+        let mut cells = vec![
+            text(Some(row.in_flight)),
+            text(row.p50_ms),
+            text(row.p99_ms),
+            text(Some(row.goodput_per_s)),
+        ];
+        let state = if row.doubtful > 0 {
+            format!("in {} of {} none", row.doubtful, sweep.replications)
+        } else {
+            "yes".into()
+        };
         cells.push(state.into());
         (header, cells)
     };
     Table {
         caption: format!("{}: the sweep, point by point.", sweep.experiment),
-        head: ["Point", "in flight", "p50, ms", "p99, ms", "goodput, /s", "steady state"].map(String::from).into(),
+        head: ["Point", "in flight", "p50, ms", "p99, ms", "goodput, /s", "steady state"]
+            .map(String::from)
+            .into(),
         rows: sweep.rows.iter().take(400).map(row).collect(),
     }
 }

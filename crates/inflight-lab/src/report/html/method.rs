@@ -48,7 +48,8 @@ fn limits(run: &RunOutcome) -> Vec<String> {
         "The services are models: they hold for these service times and this contention, and for yours only as far as yours are alike."
             .into(),
     );
-    let scales: Vec<f64> = run.experiments.iter().map(|experiment| experiment.time_scale).filter(|s| *s != 1.0).collect();
+    let scales: Vec<f64> =
+        run.experiments.iter().map(|experiment| experiment.time_scale).filter(|s| *s != 1.0).collect();
     if let Some(scale) = scales.first() {
         limits.push(format!(
             "It is a wind tunnel: durations are {scale} times those of the file and rates {} times. What costs real time (timers, HTTP) \
@@ -57,7 +58,10 @@ fn limits(run: &RunOutcome) -> Vec<String> {
         ));
     }
     if run.experiments.iter().any(|experiment| experiment.rounds.done < 2) {
-        limits.push("With one round there is no spread between rounds: its figures have no interval of that kind.".into());
+        limits.push(
+            "With one round there is no spread between rounds: its figures have no interval of that kind."
+                .into(),
+        );
     }
     if run.experiments.iter().any(|experiment| experiment.sweep.is_some()) {
         limits.push("Knee curves are always from virtual time, whatever the rest of the run is.".into());

@@ -22,7 +22,10 @@ use std::fmt::Write as _;
 pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     let several = experiment.rounds.done > 1;
     let how = if several {
-        format!("All {} rounds together, with half the width of the 95 % interval over the rounds.", experiment.rounds.done)
+        format!(
+            "All {} rounds together, with half the width of the 95 % interval over the rounds.",
+            experiment.rounds.done
+        )
     } else {
         "One round, so no intervals over rounds.".into()
     };
@@ -89,7 +92,9 @@ fn overall(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> Table {
 
 fn cell(measured: Option<Measured>, is_best: bool) -> Cell {
     match measured {
-        Some(measured) => Cell { text: measured.value(), aside: measured.interval(), is_best, ..Cell::default() },
+        Some(measured) => {
+            Cell { text: measured.value(), aside: measured.interval(), is_best, ..Cell::default() }
+        }
         None => Cell::from("–".to_string()),
     }
 }
@@ -107,7 +112,9 @@ fn best(column: &Column, experiment: &ExperimentOutcome) -> Option<usize> {
     (0..all.len()).find(|&i| {
         let Some(one) = all[i].filter(|one| !one.is_lower_bound) else { return false };
         let others = all.iter().enumerate().filter(|(j, _)| *j != i);
-        all.len() > 1 && others.clone().count() > 0 && others.into_iter().all(|(_, other)| other.is_some_and(|other| is_better(&one, &other)))
+        all.len() > 1
+            && others.clone().count() > 0
+            && others.into_iter().all(|(_, other)| other.is_some_and(|other| is_better(&one, &other)))
     })
 }
 
@@ -119,14 +126,17 @@ fn by_phase(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> Option<Table> {
             names.push(&phase.name);
         }
     }
-    let rows = names.iter().flat_map(|name| arms.all.iter().map(move |(arm, mark)| phase_row(name, arm, mark)));
+    let rows =
+        names.iter().flat_map(|name| arms.all.iter().map(move |(arm, mark)| phase_row(name, arm, mark)));
     let rates = names.iter().filter_map(|name| {
         let number = experiment.phases.iter().position(|phase| phase.name == **name)?;
         Some(format!("{name} {}/s", figure(offered_in(experiment, number))))
     });
     let table = Table {
         caption: format!("{}: by phase. Offered: {}.", experiment.name, rates.collect::<Vec<_>>().join(", ")),
-        head: ["Strategy", "phase", "in flight, mean", "p50, ms", "p95, ms", "p99, ms", "goodput, /s"].map(String::from).into(),
+        head: ["Strategy", "phase", "in flight, mean", "p50, ms", "p95, ms", "p99, ms", "goodput, /s"]
+            .map(String::from)
+            .into(),
         rows: rows.collect(),
     };
     (!names.is_empty()).then_some(table)
@@ -134,9 +144,14 @@ fn by_phase(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> Option<Table> {
 
 fn phase_row(name: &str, arm: &ArmOutcome, mark: &Mark) -> (String, Vec<Cell>) {
     let of = |pick: fn(&PhaseFigures) -> f64| {
-        let phases = arm.rounds.iter().filter_map(|round| round.phases.iter().find(|phase| phase.name == name));
+        let phases =
+            arm.rounds.iter().filter_map(|round| round.phases.iter().find(|phase| phase.name == name));
         let values: Vec<f64> = phases.map(pick).collect();
-        Estimate::mean(&values).map(|e| Measured { value: e.value, half_width: e.half_width, is_lower_bound: false })
+        Estimate::mean(&values).map(|e| Measured {
+            value: e.value,
+            half_width: e.half_width,
+            is_lower_bound: false,
+        })
     };
     let picks: [fn(&PhaseFigures) -> f64; 5] = [
         |phase| phase.in_flight_mean,

@@ -28,7 +28,8 @@ pub(super) fn html(run: &RunOutcome, experiment: &ExperimentOutcome, arms: &Arms
         return String::new();
     }
     let is_live = run.world == RunWorld::Live;
-    let (name, what) = if is_live { ("measured", "Live, twin, theory") } else { ("simulated", "Simulation and theory") };
+    let (name, what) =
+        if is_live { ("measured", "Live, twin, theory") } else { ("simulated", "Simulation and theory") };
     let mut legend = vec![(Opinion::Measured, name)];
     if experiment.arms.iter().any(|arm| comparison(arm).is_some()) {
         legend.push((Opinion::Twin, "twin: the same requests in virtual time"));
@@ -36,7 +37,8 @@ pub(super) fn html(run: &RunOutcome, experiment: &ExperimentOutcome, arms: &Arms
     if experiment.arms.iter().any(|arm| arm.theory.as_ref().is_some_and(|theory| theory.p50_ns.is_some())) {
         legend.push((Opinion::Theory, "theory"));
     }
-    let rows = arms.all.iter().map(|(arm, mark)| Row { mark, name: &arm.name, figures: quantiles(arm) }).collect();
+    let rows =
+        arms.all.iter().map(|(arm, mark)| Row { mark, name: &arm.name, figures: quantiles(arm) }).collect();
     let dots = Dots { unit: Unit::Millis, rows, legend };
     let summary = summary(experiment);
     let mut out = format!(
@@ -92,11 +94,13 @@ fn summary(experiment: &ExperimentOutcome) -> String {
             arm.name
         );
     }
-    let off = |arm: &ArmOutcome| Some(arm.completed.p99_ns as f64 / arm.theory.as_ref()?.p99_ns? as f64 - 1.0);
+    let off =
+        |arm: &ArmOutcome| Some(arm.completed.p99_ns as f64 / arm.theory.as_ref()?.p99_ns? as f64 - 1.0);
     let offs = experiment.arms.iter().filter_map(|arm| Some((arm, off(arm)?)));
     match offs.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())) {
         Some((arm, off)) => {
-            let _ = write!(out, "From theory's p99 it is {} % off at most (/{}).", signed(off * 100.0), arm.name);
+            let _ =
+                write!(out, "From theory's p99 it is {} % off at most (/{}).", signed(off * 100.0), arm.name);
         }
         None => out.push_str("No formula gives a p99 for any of these strategies."),
     }
@@ -125,7 +129,11 @@ fn theory_table(experiment: &ExperimentOutcome, arms: &Arms<'_>, name: &str) -> 
     let row = |arm: &ArmOutcome| {
         let one = |(_, of, write): &Column| match arm.theory.as_ref().and_then(|theory| of(theory, arm)) {
             Some((theory, run)) => {
-                let off = if theory > 0.0 { format!(" ({} %)", signed((run / theory - 1.0) * 100.0)) } else { String::new() };
+                let off = if theory > 0.0 {
+                    format!(" ({} %)", signed((run / theory - 1.0) * 100.0))
+                } else {
+                    String::new()
+                };
                 Cell { text: write(theory), below: format!("{name} {}{off}", write(run)), ..Cell::default() }
             }
             None => Cell::from("–".to_string()),
@@ -133,7 +141,10 @@ fn theory_table(experiment: &ExperimentOutcome, arms: &Arms<'_>, name: &str) -> 
         COLUMNS.iter().map(one).collect()
     };
     Table {
-        caption: format!("{}: what formulas say, and below each figure what was {name} and how far it is from theory.", experiment.name),
+        caption: format!(
+            "{}: what formulas say, and below each figure what was {name} and how far it is from theory.",
+            experiment.name
+        ),
         head: ["Theory"].into_iter().chain(COLUMNS.iter().map(|column| column.0)).map(String::from).collect(),
         rows: arms.all.iter().map(|(arm, mark)| (header(arm, mark), row(arm))).collect(),
     }
@@ -144,9 +155,15 @@ fn twin_table(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> Table {
     let row = |found: &Comparison| {
         let parts = &found.parts;
         let differing: u64 = found.differing.iter().map(|differing| differing.count).sum();
-        let mut cells = vec![found.compared.to_string(), ns(found.residual.median_ns), number(found.residual.p99_ns as f64 / 1e6)];
+        let mut cells = vec![
+            found.compared.to_string(),
+            ns(found.residual.median_ns),
+            number(found.residual.p99_ns as f64 / 1e6),
+        ];
         cells.extend(found.relative().map(|share| format!("{} %", signed(share * 100.0))));
-        cells.extend([&parts.late, &parts.http, &parts.timers, &parts.waits, &parts.rest].map(|part| ns(part.mean_ns)));
+        cells.extend(
+            [&parts.late, &parts.http, &parts.timers, &parts.waits, &parts.rest].map(|part| ns(part.mean_ns)),
+        );
         cells.push((differing + found.missing).to_string());
         cells.into_iter().map(Cell::from).collect()
     };
@@ -157,9 +174,23 @@ fn twin_table(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> Table {
              of: sent late, HTTP, timers, waits for permits, the rest; requests that ended otherwise.",
             experiment.name
         ),
-        head: ["Live − twin", "requests", "median", "p99", "p50", "p95", "p99", "late", "HTTP", "timers", "waits", "rest", "otherwise"]
-            .map(String::from)
-            .into(),
+        head: [
+            "Live − twin",
+            "requests",
+            "median",
+            "p99",
+            "p50",
+            "p95",
+            "p99",
+            "late",
+            "HTTP",
+            "timers",
+            "waits",
+            "rest",
+            "otherwise",
+        ]
+        .map(String::from)
+        .into(),
         rows: rows.collect(),
     }
 }
@@ -175,7 +206,8 @@ fn remarks(run: &RunOutcome, experiment: &ExperimentOutcome) -> String {
             lines.push(format!("/{}: no twin: {why}", arm.name));
         }
     }
-    if let Some(timers) = run.timers.as_ref().filter(|_| experiment.arms.iter().any(|arm| arm.twin.is_some())) {
+    if let Some(timers) = run.timers.as_ref().filter(|_| experiment.arms.iter().any(|arm| arm.twin.is_some()))
+    {
         lines.push(format!(
             "Just before the run, {} timers of this machine were late by {} ms on average, {} ms at p99",
             timers.timers,
@@ -183,6 +215,7 @@ fn remarks(run: &RunOutcome, experiment: &ExperimentOutcome) -> String {
             number(timers.p99_ns as f64 / 1e6)
         ));
     }
-    let lines: String = lines.iter().map(|line| format!("<p class=\"about\">{}.</p>\n", escape(line))).collect();
+    let lines: String =
+        lines.iter().map(|line| format!("<p class=\"about\">{}.</p>\n", escape(line))).collect();
     lines
 }

@@ -56,8 +56,11 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
 /// What is seen, and which phases are shaded.
 fn introduction(experiment: &ExperimentOutcome) -> String {
     let mut out = match experiment.rounds.done {
-        0 | 1 => "The only round, warm-up included; the same arrivals for all, the same scales in every row.".to_string(),
-        n => format!("Round 1 of {n}, warm-up included; the same arrivals for all, the same scales in every row."),
+        0 | 1 => "The only round, warm-up included; the same arrivals for all, the same scales in every row."
+            .to_string(),
+        n => format!(
+            "Round 1 of {n}, warm-up included; the same arrivals for all, the same scales in every row."
+        ),
     };
     if !experiment.phases.is_empty() {
         let told = |i: usize| {
@@ -79,9 +82,12 @@ impl<'a> Frame<'a> {
         let waits = arms().flat_map(|arm| arm.timeline.slices.iter().filter_map(|slice| slice.wait_p99_ns));
         let offered = arms().flat_map(|arm| series::rate(&arm.timeline, &arm.timeline.offered));
         let rate = offered.filter_map(|point| point.1).fold(1.0, f64::max);
-        let heats = || arms().map(|arm| &arm.heat).filter(|heat| heat.counts.iter().any(|row| !row.is_empty()));
+        let heats =
+            || arms().map(|arm| &arm.heat).filter(|heat| heat.counts.iter().any(|row| !row.is_empty()));
         let first = heats().map(|heat| heat.first_bin).min().unwrap_or(0);
-        let end = |heat: &crate::experiment::Heat| heat.first_bin + heat.counts.iter().map(Vec::len).max().unwrap_or(0) as u32;
+        let end = |heat: &crate::experiment::Heat| {
+            heat.first_bin + heat.counts.iter().map(Vec::len).max().unwrap_or(0) as u32
+        };
         let end = heats().map(end).max().unwrap_or(first + 8).max(first + 8);
         let seconds = series::seconds(experiment);
         let slice = heats().map(|heat| heat.slice_ns).max().unwrap_or(1_000_000_000) as f64 / 1e9;
@@ -93,7 +99,12 @@ impl<'a> Frame<'a> {
             wait: Scale::log(1.0, waits.max().map_or(10.0, |ns| ns as f64 / 1e6 * 1.5).max(10.0)),
             latency: Scale::log(edge_us(first) / 1e3, edge_us(end) / 1e3),
             rate: Scale::linear(0.0, rate * 1.15),
-            heat: (first, (end - first) as u16, (seconds / slice.max(1e-3)).round().clamp(1.0, 400.0) as usize, count),
+            heat: (
+                first,
+                (end - first) as u16,
+                (seconds / slice.max(1e-3)).round().clamp(1.0, 400.0) as usize,
+                count,
+            ),
         }
     }
 
@@ -136,7 +147,11 @@ fn row(frame: &Frame<'_>, arms: &Arms<'_>, arm: &ArmOutcome, mark: &Mark, is_las
         latency(frame, arm, mark, &events),
         goodput(frame, arm, mark),
     ] {
-        let _ = write!(out, "<figure>{svg}<figcaption><b>{title}.</b> {}</figcaption></figure>", escape(&sentence));
+        let _ = write!(
+            out,
+            "<figure>{svg}<figcaption><b>{title}.</b> {}</figcaption></figure>",
+            escape(&sentence)
+        );
     }
     out.push_str(&overall(arm));
     out.push_str(&happened(arm));
@@ -158,7 +173,12 @@ fn numbered(frame: &Frame<'_>, arm: &ArmOutcome) -> Vec<(f64, u32)> {
 const MOST_EVENTS: usize = 6;
 
 fn in_flight(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u32)]) -> Figure {
-    let sentence = format!("/{}: {} in flight on average, {} at most.", arm.name, figure(arm.in_flight_mean), grouped(u64::from(arm.in_flight_peak)));
+    let sentence = format!(
+        "/{}: {} in flight on average, {} at most.",
+        arm.name,
+        figure(arm.in_flight_mean),
+        grouped(u64::from(arm.in_flight_peak))
+    );
     let peak = series::peak(&arm.timeline).map(|(at, most)| (at, f64::from(most), grouped(u64::from(most))));
     let panel = Panel {
         traces: vec![Trace { stroke: Stroke::Filled, points: frame.cut(series::in_flight(&arm.timeline)) }],
@@ -173,7 +193,10 @@ fn in_flight(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u
 fn wait(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark) -> Figure {
     let line = |of: fn(&Slice) -> Option<u64>| frame.cut(series::slices(&arm.timeline, of));
     let (sentence, note) = match Measured::wait(arm, Quantile::P99) {
-        Some(wait) => (format!("/{}: one of 100 waited longer than {} for a permit.", arm.name, millis(wait.value)), None),
+        Some(wait) => (
+            format!("/{}: one of 100 waited longer than {} for a permit.", arm.name, millis(wait.value)),
+            None,
+        ),
         None => (format!("/{}: nothing waits for a permit.", arm.name), Some("no permit")),
     };
     let panel = Panel {
@@ -194,7 +217,11 @@ fn latency(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u32
         Some(p99) => {
             let bound = if p99.is_lower_bound { "at least " } else { "" };
             let median = millis(arm.completed.p50_ns as f64 / 1e6);
-            format!("/{}: half of the good answers took up to {median}, p99 is {bound}{}.", arm.name, millis(p99.value))
+            format!(
+                "/{}: half of the good answers took up to {median}, p99 is {bound}{}.",
+                arm.name,
+                millis(p99.value)
+            )
         }
         None => format!("/{}: not one good answer.", arm.name),
     };
@@ -248,8 +275,10 @@ fn overall(arm: &ArmOutcome) -> String {
         ("p99", latency(Quantile::P99)),
         ("goodput", format!("{}/s", figure(arm.goodput_per_s))),
     ];
-    let figures: String =
-        figures.iter().map(|(name, text)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(text))).collect();
+    let figures: String = figures
+        .iter()
+        .map(|(name, text)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(text)))
+        .collect();
     format!("<div class=\"nums\"><dl>{figures}</dl>{}</div>", outcomes(arm))
 }
 
@@ -259,7 +288,11 @@ fn outcomes(arm: &ArmOutcome) -> String {
         ("good", "o-good", &[Ending::Completed]),
         ("timed out", "o-late", &[Ending::TimedOut]),
         ("shed", "o-shed", &[Ending::Rejected]),
-        ("failed", "o-failed", &[Ending::Failed, Ending::Refused, Ending::Reset, Ending::Protocol, Ending::Exhausted]),
+        (
+            "failed",
+            "o-failed",
+            &[Ending::Failed, Ending::Refused, Ending::Reset, Ending::Protocol, Ending::Exhausted],
+        ),
         ("no answer", "o-open", &[Ending::Unfinished]),
     ];
     let (mut bar, mut words, mut at) = (String::new(), Vec::new(), 0.0);
@@ -268,7 +301,12 @@ fn outcomes(arm: &ArmOutcome) -> String {
         if share <= 0.0 {
             continue;
         }
-        let _ = write!(bar, "<rect class=\"{class}\" x=\"{:.1}\" y=\"0\" width=\"{:.1}\" height=\"9\"/>", at * 120.0, share * 120.0);
+        let _ = write!(
+            bar,
+            "<rect class=\"{class}\" x=\"{:.1}\" y=\"0\" width=\"{:.1}\" height=\"9\"/>",
+            at * 120.0,
+            share * 120.0
+        );
         at += share;
         words.push(format!("{} {name}", whole_percent(share)));
     }
@@ -282,8 +320,9 @@ fn outcomes(arm: &ArmOutcome) -> String {
 /// What happened in the round, by number, and what it means.
 fn happened(arm: &ArmOutcome) -> String {
     let events = arm.events.iter().take(MOST_EVENTS).enumerate();
-    let mut parts: Vec<String> =
-        events.map(|(i, event)| format!("<span class=\"no\">{}</span> {}", i + 1, escape(&event.text))).collect();
+    let mut parts: Vec<String> = events
+        .map(|(i, event)| format!("<span class=\"no\">{}</span> {}", i + 1, escape(&event.text)))
+        .collect();
     parts.extend(arm.findings.iter().map(|finding| format!("<b>{}</b>", escape(&finding.text))));
     if parts.is_empty() { String::new() } else { format!("<p class=\"what\">{}</p>", parts.join(" · ")) }
 }
@@ -299,8 +338,11 @@ fn table(arm: &ArmOutcome) -> Table {
     let ms = |ns: Option<u64>| Cell::from(ns.map_or("–".to_string(), |ns| figure(ns as f64 / 1e6)));
     let row = |i: usize| {
         let slice = timeline.slices.get(i).copied().unwrap_or_default();
-        let within = |counts: &[u32]| counts.iter().skip(i * ticks).take(ticks).copied().collect::<Vec<u32>>();
-        let per_second = |counts: &[u32]| figure(within(counts).iter().map(|n| f64::from(*n)).sum::<f64>() / seconds.max(1e-9));
+        let within =
+            |counts: &[u32]| counts.iter().skip(i * ticks).take(ticks).copied().collect::<Vec<u32>>();
+        let per_second = |counts: &[u32]| {
+            figure(within(counts).iter().map(|n| f64::from(*n)).sum::<f64>() / seconds.max(1e-9))
+        };
         let most = within(&timeline.in_flight).into_iter().max().unwrap_or(0);
         let cells = vec![
             grouped(u64::from(most)).into(),
@@ -317,8 +359,25 @@ fn table(arm: &ArmOutcome) -> Table {
     };
     let every = if stride > 1 { format!(", every {stride}th slice") } else { String::new() };
     Table {
-        caption: format!("/{}: the first round in slices of {}{every}. Latencies and waits in ms, rates per second.", arm.name, millis(seconds * 1e3)),
-        head: ["from", "in flight", "wait p50", "wait p99", "p50", "p95", "p99", "good/s", "other/s", "offered/s"].map(String::from).into(),
+        caption: format!(
+            "/{}: the first round in slices of {}{every}. Latencies and waits in ms, rates per second.",
+            arm.name,
+            millis(seconds * 1e3)
+        ),
+        head: [
+            "from",
+            "in flight",
+            "wait p50",
+            "wait p99",
+            "p50",
+            "p95",
+            "p99",
+            "good/s",
+            "other/s",
+            "offered/s",
+        ]
+        .map(String::from)
+        .into(),
         rows: (0..slices).step_by(stride).map(row).collect(),
     }
 }

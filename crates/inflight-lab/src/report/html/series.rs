@@ -23,7 +23,9 @@ pub(super) fn in_flight(timeline: &Timeline) -> Line {
     let each = timeline.in_flight.len().div_ceil(POINTS).max(1);
     let tick = timeline.tick_ns as f64 / 1e9;
     let chunks = timeline.in_flight.chunks(each).enumerate();
-    chunks.map(|(i, chunk)| ((i * each) as f64 * tick, chunk.iter().max().map(|most| f64::from(*most)))).collect()
+    chunks
+        .map(|(i, chunk)| ((i * each) as f64 * tick, chunk.iter().max().map(|most| f64::from(*most))))
+        .collect()
 }
 
 /// When the most were in flight, and how many: seconds, requests.

@@ -58,17 +58,27 @@ fn summary(experiment: &ExperimentOutcome) -> String {
     let answered = || experiment.arms.iter().filter(|arm| arm.completed.count > 0);
     let mut out = String::new();
     if let (Some(short), Some(long)) = (answered().min_by_key(p99), answered().max_by_key(p99)) {
-        let told = |arm: &ArmOutcome| format!("{} for /{}", millis(arm.completed.p99_ns as f64 / 1e6), arm.name);
+        let told =
+            |arm: &ArmOutcome| format!("{} for /{}", millis(arm.completed.p99_ns as f64 / 1e6), arm.name);
         let _ = if short.name == long.name {
             write!(out, "One of 100 good answers took longer than {}.", told(short))
         } else {
-            write!(out, "One of 100 good answers took longer than {}, and longer than {}.", told(short), told(long))
+            write!(
+                out,
+                "One of 100 good answers took longer than {}, and longer than {}.",
+                told(short),
+                told(long)
+            )
         };
     }
     for arm in answered() {
         if let Some(share) = arm.completed.lower_bound_above.filter(|share| *share < 0.99) {
             let cut = whole_percent(1.0 - share);
-            let _ = write!(out, " /{}: {cut} of those who could have been answered were cut short and are not in its curve.", arm.name);
+            let _ = write!(
+                out,
+                " /{}: {cut} of those who could have been answered were cut short and are not in its curve.",
+                arm.name
+            );
         }
     }
     out

@@ -117,7 +117,9 @@ fn forest(verdict: &Verdict, effect: &Effect, class: &str) -> String {
 
 /// Why, and what would be needed to know more.
 fn because(verdict: &Verdict) -> String {
-    let more = verdict.needs_more.map_or(String::new(), |n| format!(" About {n} more rounds would probably decide it."));
+    let more = verdict
+        .needs_more
+        .map_or(String::new(), |n| format!(" About {n} more rounds would probably decide it."));
     format!("{}{more}", verdict.why)
 }
 
@@ -146,7 +148,9 @@ fn table(experiment: &ExperimentOutcome) -> Table {
         let rounds: Vec<String> = verdict.rounds.iter().take(12).map(|round| number(*round)).collect();
         let cells = [
             verdict.verdict.to_string(),
-            effect.map_or("–".into(), |effect| format!("{} {}", tally::value(effect), tally::unit(effect.unit))),
+            effect.map_or("–".into(), |effect| {
+                format!("{} {}", tally::value(effect), tally::unit(effect.unit))
+            }),
             effect.map_or(String::new(), |effect| tally::interval(effect, " to ")),
             margin,
             rounds.join(" · "),
