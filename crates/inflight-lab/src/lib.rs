@@ -19,7 +19,9 @@
 //! Everything is generic over [`inflight_strategies::rt::World`]. [`draws`] makes everything random about request i a pure
 //! function of (seed, stream, i); [`timers`] keeps deadlines in order for every world.
 
+pub mod bins;
 pub mod call;
+pub mod course;
 pub mod dependency;
 pub mod draws;
 pub mod experiment;

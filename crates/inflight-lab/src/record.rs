@@ -1,6 +1,7 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
 use crate::{
+    course::{Course, lengths},
     log::Log,
     workload::{Traffic, Workload},
 };
@@ -121,7 +122,7 @@ fn note(histogram: &mut Histogram<u64>, duration: Duration) {
     histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
-/// What happened in one tenth of a second.
+/// What happened in one tick of a run: in a tenth of a second, or less in short runs and more in long ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {
     /// Requests that should have started.
@@ -133,9 +134,6 @@ pub struct Tick {
     /// The most that were in flight at once.
     pub in_flight: u32,
 }
-
-/// The length of a [`Tick`].
-pub const TICK: Duration = Duration::from_millis(100);
 
 /// Everything that is kept about the requests of one arm. Memory does not grow with their number, unless they are logged.
 #[derive(Clone, Debug)]
@@ -158,6 +156,8 @@ pub struct Record {
     pub wait: Histogram<u64>,
     /// The whole run in ticks, warm-up included.
     pub timeline: Vec<Tick>,
+    /// Latencies over time, and chosen stretches.
+    pub course: Course,
     /// What users went through who retry; `None` if they don't.
     pub users: Option<Experience>,
     /// Every request, if that was asked for.
@@ -165,8 +165,11 @@ pub struct Record {
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
     start: Instant,
+    tick: Duration,
     in_flight: Gauge,
     sojourn_sum: Duration,
+    /// How long was counted in other rounds whose books are in these.
+    absorbed: Duration,
 }
 
 /// What users went through, over all the attempts of each. Those who were still trying at the end are not in it.
@@ -210,15 +213,53 @@ impl Record {
             users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
             log: None,
+            course: Course::new(start, workload.duration),
             start,
+            tick: lengths(workload.duration).0,
             in_flight: Gauge { changed: start, ..Gauge::default() },
             sojourn_sum: Duration::ZERO,
+            absorbed: Duration::ZERO,
         }
     }
 
-    /// How long was counted.
+    /// How long was counted, in all rounds together.
     pub fn counted(&self) -> Duration {
-        self.to - self.from
+        self.to - self.from + self.absorbed
+    }
+
+    /// The length of a tick of the timeline.
+    pub fn tick_length(&self) -> Duration {
+        self.tick
+    }
+
+    /// When the run began.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Puts the books of another round into these. Timeline, course and log stay those of this one.
+    ///
+    /// # Panics
+    /// If the other round was of another workload.
+    pub fn absorb(&mut self, other: &Record) {
+        self.offered += other.offered;
+        other.endings.iter().for_each(|(ending, n)| *self.endings.entry(*ending).or_default() += n);
+        let pairs = [
+            (&mut self.completed, &other.completed),
+            (&mut self.answered, &other.answered),
+            (&mut self.lateness, &other.lateness),
+            (&mut self.wait, &other.wait),
+        ];
+        let add = |to: &mut Histogram<u64>, from| to.add(from).expect("the bounds are the same");
+        pairs.into_iter().for_each(|(to, from)| add(to, from));
+        if let (Some(to), Some(from)) = (&mut self.users, &other.users) {
+            add(&mut to.served, &from.served);
+            to.gave_up += from.gave_up;
+        }
+        self.absorbed += other.counted();
+        self.sojourn_sum += other.sojourn_sum;
+        self.in_flight.nanos += other.in_flight.nanos;
+        self.in_flight.peak = self.in_flight.peak.max(other.in_flight.peak);
     }
 
     /// The time average of the number in flight: an integral, kept as requests start and end.
@@ -238,7 +279,7 @@ impl Record {
     }
 
     fn tick(&mut self, at: Instant) -> &mut Tick {
-        let index = ((at - self.start).as_nanos() / TICK.as_nanos()) as usize;
+        let index = ((at - self.start).as_nanos() / self.tick.as_nanos()) as usize;
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
             let still = Tick { in_flight: self.in_flight.value, ..Tick::default() };
@@ -254,10 +295,12 @@ impl Record {
     fn begin(&mut self, intended: Instant, now: Instant) {
         self.tick(intended.max(self.start)).offered += 1;
         self.offered += u64::from(self.is_counted(intended));
+        self.course.on_begin(intended);
         self.move_in_flight(now, 1);
     }
 
     fn move_in_flight(&mut self, now: Instant, by: i32) {
+        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
         let value = self.in_flight.value;
@@ -274,6 +317,7 @@ impl Record {
             log.push(self.start, sample);
         }
         self.move_in_flight(done, -1);
+        self.course.on_end(sample);
         let tick = self.tick(done);
         match reply.ending {
             Ending::Completed => tick.completed += 1,
@@ -306,6 +350,7 @@ impl Record {
 
     /// Closes the books at `now`: whatever has not ended is unfinished.
     fn close(&mut self, now: Instant) {
+        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
@@ -334,6 +379,12 @@ impl Recorder {
     /// These books with a log of every request, `most` at most.
     pub fn logging(self, most: usize) -> Self {
         self.lock().0.log = Some(Log::new(most));
+        self
+    }
+
+    /// These books with books of these stretches of the run beside them, each from and to so long after its start.
+    pub fn watching(self, stretches: &[(Duration, Duration)]) -> Self {
+        self.lock().0.course.watch(stretches);
         self
     }
 
