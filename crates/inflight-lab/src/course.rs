@@ -184,7 +184,9 @@ mod tests {
     #[test]
     fn ticks_and_slices_are_round_and_few() {
         let ms = |d: Duration| d.as_millis();
-        for (seconds, tick, slice) in [(1, 10, 100), (17, 10, 100), (22, 10, 100), (170, 100, 1000), (600, 500, 5000)] {
+        for (seconds, tick, slice) in
+            [(1, 10, 100), (17, 10, 100), (22, 10, 100), (170, 100, 1000), (600, 500, 5000)]
+        {
             let (t, s) = lengths(Duration::from_secs(seconds));
             assert_eq!((ms(t), ms(s)), (tick, slice), "{seconds}");
         }

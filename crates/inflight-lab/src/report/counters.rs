@@ -2,7 +2,7 @@
 
 use super::{
     figures::{grouped, right},
-    text::{Ink, Tone},
+    terminal::{Ink, Tone},
 };
 use crate::sim::{Counts, Trace};
 use std::fmt::Write as _;

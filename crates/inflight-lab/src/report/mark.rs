@@ -44,8 +44,8 @@ const KNOWN: [(&str, &str, u32, u32, &str); 13] = [
     ("Td", "async-timeout-detached", 0xbeb37d, 0x423700, DOT),
 ];
 
-/// How many of the known ones have a colour of their own.
-const COLOURS: usize = 12;
+/// The order in which strategies that we do not know take colours: neighbours are of different families.
+const SPARE: [usize; 12] = [3, 5, 9, 0, 11, 7, 8, 10, 4, 6, 1, 2];
 
 impl Mark {
     fn known(number: usize, code: &str) -> Mark {
@@ -91,9 +91,9 @@ pub(super) fn marks<S: AsRef<str>>(names: &[S]) -> Vec<Mark> {
     let mut others = |name: &str| {
         let code = codes_of(name).find(|code| !codes.contains(code)).unwrap_or_else(|| "??".into());
         codes.push(code.clone());
-        let first = (hash(name) % COLOURS as u64) as usize;
-        let number = (0..COLOURS).map(|i| (first + i) % COLOURS).find(|number| !colours.contains(number));
-        let number = number.unwrap_or(first);
+        let first = (hash(name) % SPARE.len() as u64) as usize;
+        let mut free = (0..SPARE.len()).map(|i| SPARE[(first + i) % SPARE.len()]);
+        let number = free.find(|number| !colours.contains(number)).unwrap_or(SPARE[first]);
         colours.push(number);
         Mark::known(number, &code)
     };

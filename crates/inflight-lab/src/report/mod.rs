@@ -6,16 +6,17 @@ mod figures;
 mod html;
 mod mark;
 mod measured;
+mod recovery;
 mod rerun;
 mod sweep;
 mod tally;
-mod text;
-mod theory;
-mod twin;
+mod terminal;
+#[cfg(test)]
+mod testing;
 
 pub use counters::counters;
 pub use html::page;
 pub use mark::Colour;
 pub use sweep::{sweep, sweep_csv};
 pub use tally::short as tally;
-pub use text::{Ink, Plain, Tone, result, spark, table};
+pub use terminal::{Ink, Plain, Tone, answers, result, spark};

@@ -2,7 +2,7 @@
 
 use super::{
     figures::{figure, right},
-    text::{Ink, Tone},
+    terminal::{Ink, Tone},
 };
 use crate::{
     experiment::{Row, SweepOutcome},

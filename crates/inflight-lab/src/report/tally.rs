@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn effects_carry_their_unit_and_their_bounds() {
         let effect = verdict("H", VerdictKind::Holds).effect.expect("one");
-        assert_eq!([value(&effect), interval(&effect, " to ")], ["×0.67", "×0.61 to ×0.73"]);
+        assert_eq!([value(&effect), interval(&effect, " to ")], ["×0.671", "×0.61 to ×0.73"]);
         let at_least = Effect { unit: Unit::Share, censored: Some(Censored::Below), high: None, ..effect };
         assert_eq!([value(&at_least), interval(&at_least, " to ")], ["≥ 67.1 %", "≥ 61 %"]);
         assert_eq!(confidence(&Effect { confidence: 0.983_33, ..effect }), "98.3 %");

@@ -60,7 +60,10 @@ mod tests {
     fn lists_stay_on_one_line() {
         let value = BTreeMap::from([("a", vec![BTreeMap::from([("x", vec![1, 2])])]), ("b", vec![])]);
         let text = json(&value).expect("it is JSON");
-        assert_eq!(serde_json::from_str::<BTreeMap<&str, Vec<BTreeMap<&str, Vec<i32>>>>>(&text).expect("again"), value);
+        assert_eq!(
+            serde_json::from_str::<BTreeMap<&str, Vec<BTreeMap<&str, Vec<i32>>>>>(&text).expect("again"),
+            value
+        );
         expect![[r#"
             {
               "a": [{

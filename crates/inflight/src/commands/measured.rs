@@ -3,7 +3,9 @@
 use super::library::Source;
 use crate::{live, terminal::StatusLine};
 use inflight_lab::{
-    experiment::{ArmOutcome, ExperimentOutcome, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA, Validity},
+    experiment::{
+        ArmOutcome, ExperimentOutcome, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA, Validity,
+    },
     load::Driver,
     record::{Record, Recorder},
     twin::TimerError,

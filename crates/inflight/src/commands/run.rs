@@ -234,6 +234,8 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
-    print(&format!("\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"));
+    print(&format!(
+        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
+    ));
     Ok(())
 }

@@ -99,7 +99,10 @@ fn several_experiments_are_one_run() {
     let names: Vec<String> = outcome(path).experiments.into_iter().map(|e| e.name).collect();
     assert_eq!(names, ["mine", "other", "mine"]);
     for folder in ["mine", "other", "mine-2"] {
-        assert_eq!(fs::read_to_string(path.join(folder).join("experiment.toml")).expect("a file"), EXPERIMENT);
+        assert_eq!(
+            fs::read_to_string(path.join(folder).join("experiment.toml")).expect("a file"),
+            EXPERIMENT
+        );
     }
 }
 

@@ -56,7 +56,7 @@ impl Heat<'_> {
             while let Some(start) = (column..row.len()).find(|c| row[*c]) {
                 let end = (start..row.len()).find(|c| !row[*c]).unwrap_or(row.len());
                 let y = f64::from(self.bins - 1 - bin) + 0.5;
-                let _ = write!(out, "M{start} {}h{}", px(y), end - start);
+                let _ = write!(out, "M{start} {}h{}", px(y).trim_start_matches('0'), end - start);
                 column = end;
             }
         }
@@ -73,7 +73,7 @@ mod tests {
     fn a_map_is_drawn_as_it_was() {
         let columns = vec![vec![(0, 1), (1, 100)], vec![(1, 100)], vec![], vec![(2, 30)]];
         let heat = Heat { columns: &columns, bins: 3, most: 100 };
-        expect![[r#"<svg x="34" y="2" width="100" height="70" viewBox="0 0 4 3" preserveAspectRatio="none"><path class="h h1" d="M0 2.5h1"/><path class="h h5" d="M3 0.5h1"/><path class="h h8" d="M0 1.5h2"/></svg>"#]]
+        expect![[r#"<svg x="34" y="2" width="100" height="70" viewBox="0 0 4 3" preserveAspectRatio="none"><path class="h h1" d="M0 2.5h1"/><path class="h h5" d="M3 .5h1"/><path class="h h8" d="M0 1.5h2"/></svg>"#]]
             .assert_eq(&heat.svg((34.0, 2.0), (134.0, 72.0)));
     }
 

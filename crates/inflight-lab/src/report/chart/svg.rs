@@ -118,18 +118,38 @@ impl Svg {
 }
 
 /// A path through points. A gap in the points is a gap in the line; a point between two gaps is a short dash, so that it is seen.
+/// Steps are relative, which makes long lines a third shorter, and are counted in tenths, so that nothing is lost on the way.
 pub(super) fn polyline(points: &[Option<(f64, f64)>]) -> String {
+    let tenths = |(x, y): (f64, f64)| ((x * 10.0).round() as i64, (y * 10.0).round() as i64);
     let mut out = String::new();
+    let mut last: Option<(i64, i64)> = None;
     for (i, point) in points.iter().enumerate() {
-        let Some((x, y)) = point else { continue };
-        let (x, y) = (px(*x), px(*y));
-        let is_first = i == 0 || points[i - 1].is_none();
-        let _ = write!(out, "{}{x} {y}", if is_first { 'M' } else { 'L' });
-        if is_first && points.get(i + 1).is_none_or(Option::is_none) {
-            out.push_str("h.1");
+        let Some(at) = point.map(tenths) else {
+            last = None;
+            continue;
+        };
+        match last {
+            Some(from) => {
+                let _ = write!(out, "{}{}", step('l', at.0 - from.0), step(' ', at.1 - from.1));
+            }
+            None => {
+                let _ = write!(out, "M{} {}", px(at.0 as f64 / 10.0), px(at.1 as f64 / 10.0));
+                if points.get(i + 1).is_none_or(Option::is_none) {
+                    out.push_str("h.1");
+                }
+            }
         }
+        last = Some(at);
     }
     out
+}
+
+/// A step of so many tenths; what separates it from the number before is left out where its sign does that.
+fn step(separator: char, tenths: i64) -> String {
+    let text = px(tenths as f64 / 10.0);
+    let text =
+        text.strip_prefix("0.").map_or_else(|| text.replacen("-0.", "-.", 1), |rest| format!(".{rest}"));
+    if separator == ' ' && text.starts_with('-') { text } else { format!("{separator}{text}") }
 }
 
 /// The same, filled down to `floor`: one area for each piece without a gap.
@@ -151,8 +171,9 @@ mod tests {
     #[test]
     fn a_gap_in_the_points_is_a_gap_in_the_line() {
         let points = [Some((0.0, 1.0)), Some((2.0, 3.04)), None, Some((4.0, 5.0)), None];
-        assert_eq!(polyline(&points), "M0 1L2 3M4 5h.1");
-        assert_eq!(area(&points[..2], 9.0), "M0 1L2 3L2 9L0 9Z");
+        assert_eq!(polyline(&points), "M0 1l2 2M4 5h.1");
+        assert_eq!(area(&points[..2], 9.0), "M0 1l2 2L2 9L0 9Z");
+        assert_eq!(polyline(&[Some((0.04, 5.0)), Some((0.36, 4.8)), Some((1.0, 4.8))]), "M0 5l.4-.2l.6 0");
     }
 
     #[test]

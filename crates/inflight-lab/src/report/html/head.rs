@@ -6,7 +6,7 @@ use crate::{
     experiment::{ArmOutcome, ExperimentOutcome, RunOutcome, RunWorld, Verdict},
     report::{
         chart::escape,
-        figures::{counted, figure, grouped, millis},
+        figures::{counted, figure, grouped, millis, number},
         measured::{Measured, Quantile},
         rerun::rerun,
         tally,
@@ -201,7 +201,7 @@ fn meta(run: &RunOutcome) -> String {
         ));
     }
     if let Some(scale) = first.map(|first| first.time_scale).filter(|scale| *scale != 1.0) {
-        all.push(("Time-scale", format!("{scale}: durations ×{scale}, rates ×{}", figure(1.0 / scale))));
+        all.push(("Time-scale", format!("{scale}: durations ×{scale}, rates ×{}", number(1.0 / scale))));
     }
     all.push(("Version", format!("Inflight {}", run.version)));
     let all: String = all
@@ -264,8 +264,6 @@ pub(super) fn experiment(run: &RunOutcome, experiment: &ExperimentOutcome) -> St
             escape(&design(experiment)),
             experiment.seed
         );
-    } else {
-        out.push_str("<h2 hidden>Result</h2>\n");
     }
     if let Some(source) = &experiment.source {
         let _ = write!(out, "<p class=\"about\">Where the question comes from: {}</p>\n", escape(source));

@@ -27,14 +27,16 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         }
         None => String::new(),
     };
-    let factors = sweep.factors.join(" and ");
+    let about = format!(
+        "A sweep of its own over {}, in virtual time, {} replications per point; the shades are 95 % intervals. Past the knee a bounded \
+         strategy keeps working; an unbounded one turns every further request into waiting.",
+        sweep.factors.join(" and "),
+        sweep.replications
+    );
+    let section = arms.section("knee", "Where each strategy breaks", &about);
     format!(
-        "<section id=\"{}\"><h3>Where each strategy breaks</h3>\n<p>A sweep of its own over {}, in virtual time, {} replications per point; the \
-         shades are 95 % intervals. Past the knee a bounded strategy keeps working; an unbounded one turns every further request into \
-         waiting.</p>\n{figures}{}</section>\n",
-        arms.id("knee"),
-        escape(&factors),
-        sweep.replications,
+        "{section}{figures}{}</section>
+",
         table(sweep, arms).folded()
     )
 }

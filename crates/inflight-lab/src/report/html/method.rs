@@ -2,7 +2,7 @@
 
 use crate::{
     experiment::{RunOutcome, RunWorld},
-    report::{chart::escape, figures::figure},
+    report::{chart::escape, figures::number},
 };
 use std::fmt::Write as _;
 
@@ -10,17 +10,17 @@ use std::fmt::Write as _;
 pub(super) fn html(run: &RunOutcome) -> String {
     let mut out = String::from(
         "<section class=\"exp\" id=\"method\" aria-label=\"Method and limits\"><h2>Method and limits</h2>\n<div class=\"cols\">\n<div>\
-         <h4>How latency is measured</h4><p>From the moment a request was due, not from when it was sent: a driver that is late cannot hide \
+         <h3>How latency is measured</h3><p>From the moment a request was due, not from when it was sent: a driver that is late cannot hide \
          a wait. A percentile that lies among requests that were cut short is a lower bound and marked with ≥.</p>\
-         <h4>What in flight means</h4><p>Requests that were sent and not yet answered: those that wait and those that are served. Lines show \
+         <h3>What in flight means</h3><p>Requests that were sent and not yet answered: those that wait and those that are served. Lines show \
          the most at once in each stretch of time, so no peak is lost. A hatched stretch had requests in flight and no good answer: nobody \
          knows a latency there, and it is not zero.</p>\
-         <h4>Goodput</h4><p>Answers that succeeded, per second of the counted time.</p>\
-         <h4>Verdicts</h4><p>All strategies of a round get the same requests: the same arrivals, the same draws of the services. So effects \
+         <h3>Goodput</h3><p>Answers that succeeded, per second of the counted time.</p>\
+         <h3>Verdicts</h3><p>All strategies of a round get the same requests: the same arrivals, the same draws of the services. So effects \
          are taken round by round, and the interval is over rounds. A claim holds if the whole interval is where the claim says, is refuted \
          if the whole interval is where it says it is not, and is undecided otherwise. No verdict is given before the planned rounds.</p></div>\n<div>",
     );
-    out.push_str("<h4>What this run cannot say</h4><ul>");
+    out.push_str("<h3>What this run cannot say</h3><ul>");
     for limit in limits(run) {
         let _ = write!(out, "<li>{}</li>", escape(&limit));
     }
@@ -54,7 +54,7 @@ fn limits(run: &RunOutcome) -> Vec<String> {
         limits.push(format!(
             "It is a wind tunnel: durations are {scale} times those of the file and rates {} times. What costs real time (timers, HTTP) \
              therefore weighs that much more than in the original.",
-            figure(1.0 / scale)
+            number(1.0 / scale)
         ));
     }
     if run.experiments.iter().any(|experiment| experiment.rounds.done < 2) {
@@ -77,7 +77,7 @@ fn limits(run: &RunOutcome) -> Vec<String> {
 fn controls(run: &RunOutcome) -> String {
     let mut out = String::new();
     for experiment in run.experiments.iter().filter(|experiment| !experiment.controls.is_empty()) {
-        let _ = write!(out, "<h4>Controls of {}</h4><ul class=\"chk\">", escape(&experiment.name));
+        let _ = write!(out, "<h3>Controls of {}</h3><ul class=\"chk\">", escape(&experiment.name));
         for control in &experiment.controls {
             let class = if control.ok { "" } else { " class=\"no\"" };
             let _ = write!(out, "<li{class}>{}</li>", escape(&format!("{}: {}", control.name, control.text)));

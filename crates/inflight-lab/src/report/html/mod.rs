@@ -51,7 +51,7 @@ pub fn page(run: &RunOutcome) -> String {
     );
     out.push_str(&head::html(run));
     for (number, experiment) in run.experiments.iter().enumerate() {
-        let arms = Arms::new(experiment, &names, &marks, number);
+        let arms = Arms::new(experiment, &names, &marks, number, run.experiments.len() == 1);
         out.push_str(&section(run, experiment, &arms));
     }
     out.push_str(&method::html(run));
@@ -98,4 +98,69 @@ fn colours(marks: &[Mark]) -> String {
         ":root {{ {light}}}\n@media screen and (prefers-color-scheme: dark) {{ :root:not([data-theme=light]) {{ {dark}}} }}\n\
          @media screen {{ :root[data-theme=dark] {{ {dark}}} }}\n{classes}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::sample;
+    use expect_test::expect_file;
+
+    #[test]
+    fn a_page_is_the_same_bytes_each_time() {
+        let run = sample();
+        expect_file!["golden/page.html"].assert_eq(&page(&run));
+        assert_eq!(page(&run.clone()), page(&run));
+    }
+
+    #[test]
+    fn a_page_of_twelve_strategies_stays_below_600_kilobytes() {
+        let mut run = sample();
+        let arms = &mut run.experiments[0].arms;
+        for number in 0..9 {
+            let mut arm = arms[number % 3].clone();
+            arm.name = format!("arm-{number}");
+            arms.push(arm);
+        }
+        for arm in arms {
+            // As long as a run can be: timelines and slices at their bounds, and requests in every bin.
+            let timeline = &mut arm.timeline;
+            for counts in
+                [&mut timeline.offered, &mut timeline.completed, &mut timeline.other, &mut timeline.in_flight]
+            {
+                *counts = (0..2500).map(|tick| 20 + (tick * 7919) % 97).collect();
+            }
+            (timeline.tick_ns, timeline.slice_ns) = (100_000_000, 1_000_000_000);
+            timeline.slices = (0..250).map(|i| timeline.slices[(i * 7) % 19]).collect();
+            arm.heat.counts =
+                (0..250).map(|i| (0..24).map(|bin| (i * 31 + bin * 17) % 13).collect()).collect();
+        }
+        run.experiments[0].counted_ns = 250_000_000_000;
+        let bytes = page(&run).len();
+        assert!(bytes < 600_000, "{bytes}");
+    }
+
+    #[test]
+    fn a_page_needs_no_network_and_nothing_in_it_is_taken_for_a_tag() {
+        let mut run = sample();
+        run.experiments[0].question = Some("<script>alert(1)</script> & \"more\"".into());
+        let page = page(&run);
+        assert!(!page.contains("<script>alert"));
+        for outside in ["http:", "https:", "src=", "@import", "//cdn"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+
+    #[test]
+    fn every_chart_has_a_sentence() {
+        let page = page(&sample());
+        let charts = page.matches("<svg").count();
+        let told = page.matches("role=\"img\" aria-label=\"").count();
+        let silent = page.matches("aria-hidden=\"true\"><defs>").count();
+        let maps = page.matches("preserveAspectRatio=\"none\"><path class=\"h ").count()
+            + page.matches("preserveAspectRatio=\"none\"></svg>").count();
+        let tallies = page.matches("class=\"tally\"").count();
+        assert_eq!(charts - maps - silent, told - tallies, "{charts} charts");
+        assert!(!page.contains("aria-label=\"\""));
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::{
     arms::{Arms, header},
-    series::offered_in,
     table::{Cell, Table},
 };
 use crate::{
@@ -13,6 +12,7 @@ use crate::{
         figures::{figure, grouped, ms, percent},
         mark::Mark,
         measured::{Measured, Quantile},
+        recovery::offered_in,
     },
     stats::Estimate,
 };
@@ -29,11 +29,11 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     } else {
         "One round, so no intervals over rounds.".into()
     };
-    let mut out = format!(
-        "<section id=\"{}\"><h3>Numbers</h3>\n<p>{how} Latency is that of good answers, from the moment a request was due. ▸ marks the best \
-         where one is clearly better; ≥ marks a lower bound: more than that share was cut short.</p>\n",
-        arms.id("numbers")
+    let about = format!(
+        "{how} Latency is that of good answers, from the moment a request was due. ▸ marks the best where its interval touches no other; \
+         ≥ marks a lower bound: so many were cut short that the truth lies above."
     );
+    let mut out = arms.section("numbers", "Numbers", &about);
     out.push_str(&overall(experiment, arms).html());
     if let Some(table) = by_phase(experiment, arms) {
         out.push_str(&table.html());

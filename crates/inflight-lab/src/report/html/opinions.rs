@@ -40,16 +40,30 @@ pub(super) fn html(run: &RunOutcome, experiment: &ExperimentOutcome, arms: &Arms
     let rows =
         arms.all.iter().map(|(arm, mark)| Row { mark, name: &arm.name, figures: quantiles(arm) }).collect();
     let dots = Dots { unit: Unit::Millis, rows, legend };
-    let summary = summary(experiment);
-    let mut out = format!(
-        "<section id=\"{}\"><h3>{what}</h3>\n<p>Three opinions about the same system: what was {name}, what its virtual twin did with the same \
-         arrivals and draws, and what formulas give where their assumptions hold. Where they agree, the marks lie on each other. \
-         Milliseconds, log scale.</p>\n<figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>\n",
-        arms.id("opinions"),
-        dots.svg(&summary),
-        escape(&summary)
-    );
-    out.push_str(&theory_table(experiment, arms, name).html());
+    let about = if is_live {
+        "Three opinions about the same system: what was measured, what its virtual twin did with the same arrivals and draws, and what formulas \
+         give where their assumptions hold. Where they agree, the marks lie on each other. Milliseconds, log scale."
+    } else {
+        "Two opinions about the same system: what was simulated, and what formulas give where their assumptions hold. Where they agree, the \
+         marks lie on each other. Milliseconds, log scale."
+    };
+    let mut out = arms.section("opinions", what, about);
+    if dots.legend.len() > 1 {
+        let summary = summary(experiment);
+        let _ = write!(
+            out,
+            "<figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>
+",
+            dots.svg(&summary),
+            escape(&summary)
+        );
+    }
+    let says = |arm: &ArmOutcome| {
+        COLUMNS.iter().any(|(_, of, _)| arm.theory.as_ref().and_then(|t| of(t, arm)).is_some())
+    };
+    if experiment.arms.iter().any(says) {
+        out.push_str(&theory_table(experiment, arms, name).html());
+    }
     if experiment.arms.iter().any(|arm| arm.twin.is_some()) {
         out.push_str(&twin_table(experiment, arms).html());
     }

@@ -2,8 +2,8 @@
 //! scales, and below what happened and what that means.
 
 use super::{
-    arms::{Arms, chip},
-    series::{self, Line},
+    arms::{Arms, header},
+    series::{self, Columns, Line},
     table::{Cell, Table},
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         figures::{figure, grouped, millis, whole_percent},
         mark::Mark,
         measured::{Measured, Quantile},
+        recovery::{offered_in, recovery},
     },
 };
 use std::fmt::Write as _;
@@ -27,27 +28,27 @@ struct Frame<'a> {
     wait: Scale,
     latency: Scale,
     rate: Scale,
-    /// The first bin of the heatmaps, how many there are, how many columns, and the largest count.
-    heat: (u32, u16, usize, u32),
+    columns: Columns,
+    /// How many bins the heatmaps have, and the largest count.
+    heat: (u16, u32),
 }
 
 /// The section.
 pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     let spans = series::spans(experiment);
     let frame = Frame::of(experiment, &spans);
-    let mut out = format!(
-        "<section id=\"{}\"><h3>One row per strategy</h3>\n<p>{}</p>\n<div class=\"rows\">\n",
-        arms.id("arms"),
-        escape(&introduction(experiment))
+    let mut out = arms.section("arms", "One row per strategy", &introduction(experiment));
+    out.push_str(
+        "<div class=\"rows\">
+",
     );
     out.push_str(
         "<div class=\"rhead\" aria-hidden=\"true\"><span>Strategy</span><span><em>CAUSE</em>In flight<small>most at once, log</small></span>\
          <span>Wait for a permit<small>p50, bold p99, log</small></span><span><em class=\"e\">EFFECT</em>Latency<small>heatmap with p50, p95, \
          bold p99, log</small></span><span>Goodput, /s<small>good; grey: other endings; dashes: offered</small></span><span>Over all</span></div>\n",
     );
-    let last = arms.all.len().saturating_sub(1);
-    for (number, (arm, mark)) in arms.all.iter().enumerate() {
-        out.push_str(&row(&frame, arms, arm, mark, number == last));
+    for number in 0..arms.all.len() {
+        out.push_str(&row(&frame, experiment, arms, number));
     }
     out.push_str("</div></section>\n");
     out
@@ -66,7 +67,7 @@ fn introduction(experiment: &ExperimentOutcome) -> String {
         let told = |i: usize| {
             let phase = &experiment.phases[i];
             let (from, to) = (phase.from_ns as f64 / 1e9, phase.to_ns as f64 / 1e9);
-            let rate = figure(series::offered_in(experiment, i));
+            let rate = figure(offered_in(experiment, i));
             format!("{} ({rate}/s, {} to {} s)", phase.name, figure(from), figure(to))
         };
         let shown: Vec<String> = (0..experiment.phases.len().min(6)).map(told).collect();
@@ -90,21 +91,20 @@ impl<'a> Frame<'a> {
         };
         let end = heats().map(end).max().unwrap_or(first + 8).max(first + 8);
         let seconds = series::seconds(experiment);
-        let slice = heats().map(|heat| heat.slice_ns).max().unwrap_or(1_000_000_000) as f64 / 1e9;
-        let count = heats().flat_map(|heat| heat.counts.iter().flatten().copied()).max().unwrap_or(1);
+        let slice_ns = heats().map(|heat| heat.slice_ns).max().unwrap_or(1_000_000_000);
+        let columns = Columns::of(seconds, slice_ns, first);
+        let counts = heats().flat_map(|heat| columns.heat(heat)).flatten().map(|(_, count)| count);
+        let count = counts.max().unwrap_or(1);
         Frame {
             seconds,
             spans,
-            in_flight: Scale::log(1.0, f64::from(most.max(4)) * 1.6),
+            // The peak has its figure above it.
+            in_flight: Scale::log(1.0, libm::pow(f64::from(most.max(6)), 1.22)),
             wait: Scale::log(1.0, waits.max().map_or(10.0, |ns| ns as f64 / 1e6 * 1.5).max(10.0)),
             latency: Scale::log(edge_us(first) / 1e3, edge_us(end) / 1e3),
             rate: Scale::linear(0.0, rate * 1.15),
-            heat: (
-                first,
-                (end - first) as u16,
-                (seconds / slice.max(1e-3)).round().clamp(1.0, 400.0) as usize,
-                count,
-            ),
+            columns,
+            heat: ((end - first) as u16, count),
         }
     }
 
@@ -132,13 +132,13 @@ impl<'a> Frame<'a> {
     }
 }
 
-fn row(frame: &Frame<'_>, arms: &Arms<'_>, arm: &ArmOutcome, mark: &Mark, is_last: bool) -> String {
-    let class = if is_last { "row last" } else { "row" };
+fn row(frame: &Frame<'_>, experiment: &ExperimentOutcome, arms: &Arms<'_>, number: usize) -> String {
+    let (arm, mark) = arms.all[number];
+    let class = if number + 1 == arms.all.len() { "row last" } else { "row" };
     let mut out = format!(
-        "<article class=\"{class}\" id=\"{}\"><div class=\"id\"><h4>{}/{}</h4></div>",
+        "<article class=\"{class}\" id=\"{}\"><div class=\"id\">{}</div>",
         arms.id(&format!("arm-{}", arm.name)),
-        chip(mark),
-        escape(&arm.name)
+        arms.part(&header(arm, mark))
     );
     let events = numbered(frame, arm);
     for (title, sentence, svg) in [
@@ -153,7 +153,7 @@ fn row(frame: &Frame<'_>, arms: &Arms<'_>, arm: &ArmOutcome, mark: &Mark, is_las
             escape(&sentence)
         );
     }
-    out.push_str(&overall(arm));
+    out.push_str(&overall(experiment, arm));
     out.push_str(&happened(arm));
     out.push_str(&table(arm).folded());
     out.push_str("</article>\n");
@@ -191,7 +191,7 @@ fn in_flight(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u
 }
 
 fn wait(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark) -> Figure {
-    let line = |of: fn(&Slice) -> Option<u64>| frame.cut(series::slices(&arm.timeline, of));
+    let line = |of: fn(&Slice) -> Option<u64>| frame.cut(frame.columns.line(&arm.timeline, of));
     let (sentence, note) = match Measured::wait(arm, Quantile::P99) {
         Some(wait) => (
             format!("/{}: one of 100 waited longer than {} for a permit.", arm.name, millis(wait.value)),
@@ -212,7 +212,7 @@ fn wait(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark) -> Figure {
 }
 
 fn latency(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u32)]) -> Figure {
-    let line = |of: fn(&Slice) -> Option<u64>| frame.cut(series::slices(&arm.timeline, of));
+    let line = |quantile, of: fn(&Slice) -> Option<u64>| frame.cut(frame.columns.latency(arm, quantile, of));
     let sentence = match Measured::latency(arm, Quantile::P99) {
         Some(p99) => {
             let bound = if p99.is_lower_bound { "at least " } else { "" };
@@ -225,14 +225,14 @@ fn latency(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u32
         }
         None => format!("/{}: not one good answer.", arm.name),
     };
-    let (first, bins, columns, most) = frame.heat;
-    let columns = series::columns(&arm.heat, first, columns);
+    let (bins, most) = frame.heat;
+    let columns = frame.columns.heat(&arm.heat);
     let panel = Panel {
         heat: Some(Heat { columns: &columns, bins, most }),
         traces: vec![
-            Trace { stroke: Stroke::Ink, points: line(|slice| slice.p50_ns) },
-            Trace { stroke: Stroke::Ink, points: line(|slice| slice.p95_ns) },
-            Trace { stroke: Stroke::InkMain, points: line(|slice| slice.p99_ns) },
+            Trace { stroke: Stroke::Ink, points: line(0.5, |slice| slice.p50_ns) },
+            Trace { stroke: Stroke::Ink, points: line(0.95, |slice| slice.p95_ns) },
+            Trace { stroke: Stroke::InkMain, points: line(0.99, |slice| slice.p99_ns) },
         ],
         events: events.to_vec(),
         unknown: series::unknown(&arm.timeline, frame.seconds),
@@ -263,18 +263,19 @@ fn goodput(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark) -> Figure {
 }
 
 /// Three figures, and what became of all requests.
-fn overall(arm: &ArmOutcome) -> String {
+fn overall(experiment: &ExperimentOutcome, arm: &ArmOutcome) -> String {
     let latency = |quantile| {
         Measured::latency(arm, quantile).map_or("–".into(), |measured| {
             let bound = if measured.is_lower_bound { "≥ " } else { "" };
             format!("{bound}{}", millis(measured.value))
         })
     };
-    let figures = [
+    let mut figures = vec![
         ("p50", latency(Quantile::P50)),
         ("p99", latency(Quantile::P99)),
         ("goodput", format!("{}/s", figure(arm.goodput_per_s))),
     ];
+    figures.extend(recovery(experiment, arm).map(|recovery| ("recovers", recovery.to_string())));
     let figures: String = figures
         .iter()
         .map(|(name, text)| format!("<div><dt>{name}</dt><dd>{}</dd></div>", escape(text)))

@@ -1,13 +1,18 @@
 //! What an arm's charts draw, from its outcome: few points, peaks kept, gaps where nothing was answered.
 
 use crate::experiment::{ArmOutcome, ExperimentOutcome, Heat, Slice, Timeline};
-use crate::report::chart::Span;
+use crate::{
+    bins::edge_us,
+    report::{chart::Span, recovery::offered_in},
+};
 
 /// A line over time: seconds, value.
 pub(super) type Line = Vec<(f64, Option<f64>)>;
 
 /// The most points of a line: more are not seen in a small chart.
 const POINTS: usize = 120;
+/// The most columns of a heatmap.
+const COLUMNS: usize = 64;
 
 /// How long the timelines of an experiment are, in seconds.
 pub(super) fn seconds(experiment: &ExperimentOutcome) -> f64 {
@@ -45,11 +50,77 @@ pub(super) fn rate(timeline: &Timeline, counts: &[u32]) -> Line {
     whole.map(|(i, chunk)| ((i as f64 + 0.5) * length, Some(per_second(chunk)))).collect()
 }
 
-/// One of the figures of the slices, in milliseconds; a gap where it is not known.
-pub(super) fn slices(timeline: &Timeline, of: fn(&Slice) -> Option<u64>) -> Line {
-    let slice = timeline.slice_ns as f64 / 1e9;
-    let all = timeline.slices.iter().enumerate();
-    all.map(|(i, one)| ((i as f64 + 0.5) * slice, of(one).map(|ns| ns as f64 / 1e6))).collect()
+/// How slices are put together for charts: few enough columns to be seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Columns {
+    /// How many there are.
+    pub count: usize,
+    /// So many slices are in each.
+    pub each: usize,
+    /// How long each is, in seconds.
+    pub length: f64,
+    /// The first bin of latency.
+    pub first: u32,
+}
+
+impl Columns {
+    /// Enough for `seconds` of slices that are `slice_ns` long.
+    pub(super) fn of(seconds: f64, slice_ns: u64, first: u32) -> Columns {
+        let slice = (slice_ns as f64 / 1e9).max(1e-3);
+        let slices = libm::ceil(seconds / slice - 1e-6).max(1.0) as usize;
+        let each = slices.div_ceil(COLUMNS);
+        Columns { count: slices.div_ceil(each), each, length: slice * each as f64, first }
+    }
+
+    /// The counts of a heatmap: bins that are not empty, for each column.
+    pub(super) fn heat(&self, heat: &Heat) -> Vec<Vec<(u16, u32)>> {
+        let shift = heat.first_bin.saturating_sub(self.first) as usize;
+        let column = |slices: &[Vec<u32>]| {
+            let bins = slices.iter().map(Vec::len).max().unwrap_or(0);
+            let count = |bin: usize| slices.iter().filter_map(|slice| slice.get(bin)).sum::<u32>();
+            let all = (0..bins).map(|bin| ((bin + shift) as u16, count(bin)));
+            all.filter(|(_, count)| *count > 0).collect::<Vec<_>>()
+        };
+        let mut all: Vec<Vec<(u16, u32)>> =
+            heat.counts.chunks(self.each).take(self.count).map(column).collect();
+        all.resize(self.count, Vec::new());
+        all
+    }
+
+    /// A quantile of latency in milliseconds. As it was saved, if every column is a slice; else from the counts of the slices
+    /// together: percentiles are never averaged.
+    pub(super) fn latency(&self, arm: &ArmOutcome, quantile: f64, saved: fn(&Slice) -> Option<u64>) -> Line {
+        if self.each == 1 {
+            return self.line(&arm.timeline, saved);
+        }
+        let columns = self.heat(&arm.heat);
+        let all = columns.iter().enumerate();
+        all.map(|(i, column)| ((i as f64 + 0.5) * self.length, self.quantile(column, quantile))).collect()
+    }
+
+    /// In proportion within its bin.
+    fn quantile(&self, column: &[(u16, u32)], quantile: f64) -> Option<f64> {
+        let total: u32 = column.iter().map(|(_, count)| count).sum();
+        let rank = (quantile * f64::from(total)).max(1.0);
+        let mut before = 0.0;
+        for (bin, count) in column {
+            let count = f64::from(*count);
+            if before + count >= rank {
+                let (from, to) =
+                    (edge_us(self.first + u32::from(*bin)), edge_us(self.first + u32::from(*bin) + 1));
+                return Some((from + (rank - before - 0.5) / count * (to - from)) / 1e3);
+            }
+            before += count;
+        }
+        None
+    }
+
+    /// The largest of a figure of the slices of each column, in milliseconds; a gap where it is not known.
+    pub(super) fn line(&self, timeline: &Timeline, of: fn(&Slice) -> Option<u64>) -> Line {
+        let chunks = timeline.slices.chunks(self.each).take(self.count).enumerate();
+        let most = |slices: &[Slice]| slices.iter().filter_map(of).max().map(|ns| ns as f64 / 1e6);
+        chunks.map(|(i, slices)| ((i as f64 + 0.5) * self.length, most(slices))).collect()
+    }
 }
 
 /// Stretches in which requests were in flight and nothing was answered well: nobody knows their latency.
@@ -74,18 +145,6 @@ pub(super) fn unknown(timeline: &Timeline, until: f64) -> Vec<(f64, f64)> {
     out
 }
 
-/// The columns of a heatmap from bin `first` on, with all that are empty: sparse, and few enough to be seen.
-pub(super) fn columns(heat: &Heat, first: u32, columns: usize) -> Vec<Vec<(u16, u32)>> {
-    let shift = heat.first_bin.saturating_sub(first) as u16;
-    let sparse = |counts: &Vec<u32>| {
-        let all = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        all.map(|(i, count)| (i as u16 + shift, *count)).collect::<Vec<_>>()
-    };
-    let mut all: Vec<Vec<(u16, u32)>> = heat.counts.iter().take(columns).map(sparse).collect();
-    all.resize(columns, Vec::new());
-    all
-}
-
 /// The phases of an experiment as shades: that with the most offered stands out, the others alternate.
 pub(super) fn spans(experiment: &ExperimentOutcome) -> Vec<Span> {
     let rates: Vec<f64> = (0..experiment.phases.len()).map(|i| offered_in(experiment, i)).collect();
@@ -104,15 +163,4 @@ pub(super) fn spans(experiment: &ExperimentOutcome) -> Vec<Span> {
     let warmup = experiment.warmup_ns as f64 / 1e9;
     let warmup = (warmup > 0.0).then_some(Span { from: 0.0, to: warmup, class: "bd" });
     warmup.into_iter().chain((0..rates.len()).filter_map(of)).collect()
-}
-
-/// Requests per second that were offered in phase number `phase`: the same for all arms under an open loop.
-pub(super) fn offered_in(experiment: &ExperimentOutcome, phase: usize) -> f64 {
-    let phase = &experiment.phases[phase];
-    let Some(arm) = experiment.arms.first().filter(|arm| arm.timeline.tick_ns > 0) else { return 0.0 };
-    let tick = arm.timeline.tick_ns;
-    let (from, to) = ((phase.from_ns / tick) as usize, phase.to_ns.div_ceil(tick) as usize);
-    let ticks = arm.timeline.offered.iter().skip(from).take(to.saturating_sub(from));
-    let length = (phase.to_ns.saturating_sub(phase.from_ns) as f64 / 1e9).max(1e-9);
-    ticks.map(|n| f64::from(*n)).sum::<f64>() / length
 }

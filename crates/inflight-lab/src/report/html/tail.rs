@@ -41,11 +41,11 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         references: Vec::new(),
     };
     let summary = summary(experiment);
+    let about = "Latency of good answers by percentile, all rounds together, as far as ten answers lie beyond it. The axis gives the last \
+                 1 % as much room as the first 90 %. Milliseconds, log scale.";
     format!(
-        "<section id=\"{}\"><h3>The whole tail</h3>\n<p>Latency of good answers by percentile, all rounds together, as far as ten answers \
-         lie beyond it. The axis gives the last 1 % as much room as the first 90 %. Milliseconds, log scale.</p>\n\
-         <figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>{}</section>\n",
-        arms.id("tail"),
+        "{}<figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>{}</section>\n",
+        arms.section("tail", "The whole tail", about),
         chart.svg(&summary),
         escape(&summary),
         table(experiment, arms).folded()

@@ -33,13 +33,10 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     if experiment.verdicts.is_empty() {
         return String::new();
     }
-    let mut out = format!("<section id=\"{}\"><h3>Verdicts</h3>\n", arms.id("verdicts"));
-    let _ = write!(
-        out,
-        "<p>Each claim was written down before the run, and is judged by nothing but the interval of its effect and the margin: dots \
-         are rounds, the bar is the interval, the band is where the claim is true. A refuted claim is a result, not a failure.</p>\n\
-         <div class=\"vgrid\">\n"
-    );
+    let about = "Each claim was written down before the run, and is judged by nothing but the interval of its effect and the margin: \
+                 dots are rounds, the bar is the interval, the band is where the claim is true. A refuted claim is a result, not a failure.";
+    let mut out = arms.section("verdicts", "Verdicts", about);
+    out.push_str("<div class=\"vgrid\">\n");
     experiment.verdicts.iter().for_each(|verdict| out.push_str(&card(verdict, arms)));
     out.push_str("</div>\n");
     out.push_str(&table(experiment).folded());
@@ -50,11 +47,11 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
 fn card(verdict: &Verdict, arms: &Arms<'_>) -> String {
     let class = class(verdict.verdict);
     let mut out = format!(
-        "<article class=\"vc\" id=\"{}\"><header><span class=\"hid\">{}</span><span class=\"bdg {class}\">{}</span></header><h4>{}</h4>",
+        "<article class=\"vc\" id=\"{}\"><header><span class=\"hid\">{}</span><span class=\"bdg {class}\">{}</span></header>{}",
         arms.id(&verdict.name),
         escape(&verdict.name),
         word(verdict.verdict),
-        escape(&verdict.title)
+        arms.part(&escape(&verdict.title))
     );
     match &verdict.effect {
         Some(effect) => out.push_str(&figures(verdict, effect, class)),

@@ -153,7 +153,8 @@ fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::S
     if flags.counters {
         for Trials { records, traces, .. } in all {
             let world = |((name, record), trace)| (String::as_str(name), sent(record), trace);
-            let worlds: Vec<(&str, u64, &Trace)> = records.iter().map(|(n, r)| (n, r)).zip(traces).map(world).collect();
+            let worlds: Vec<(&str, u64, &Trace)> =
+                records.iter().map(|(n, r)| (n, r)).zip(traces).map(world).collect();
             print(&format!("\n{}", report::counters(&worlds, &*ink())));
         }
     }
