@@ -4,6 +4,7 @@
 use crate::{
     bins::Bins,
     record::{Ending, Sample},
+    workload::Workload,
 };
 use inflight_strategies::rt::Instant;
 use std::{collections::BTreeMap, time::Duration};
@@ -40,6 +41,7 @@ pub struct Course {
     /// The chosen stretches.
     pub stretches: Vec<Stretch>,
     start: Instant,
+    objective: Duration,
     most: usize,
 }
 
@@ -63,6 +65,8 @@ pub struct Stretch {
     pub offered: u64,
     /// What became of those that ended.
     pub endings: BTreeMap<Ending, u64>,
+    /// Good answers that met the workload's objective; without one: all of them.
+    pub in_time: u64,
     /// Latency of good answers.
     pub completed: Bins<7>,
     /// Latency of every answer.
@@ -80,6 +84,7 @@ impl Stretch {
             to,
             offered: 0,
             endings: BTreeMap::new(),
+            in_time: 0,
             completed: Bins::default(),
             answered: Bins::default(),
             wait: Bins::default(),
@@ -99,6 +104,7 @@ impl Stretch {
     /// Puts the books of `other` into these.
     pub fn absorb(&mut self, other: &Stretch) {
         self.offered += other.offered;
+        self.in_time += other.in_time;
         other.endings.iter().for_each(|(ending, n)| *self.endings.entry(*ending).or_default() += n);
         self.completed.add(&other.completed);
         self.answered.add(&other.answered);
@@ -108,11 +114,18 @@ impl Stretch {
 }
 
 impl Course {
-    /// Of a run of length `duration` that begins at `start`.
-    pub(crate) fn new(start: Instant, duration: Duration) -> Course {
-        let slice = lengths(duration).1;
-        let most = (duration * LONGEST).as_nanos() / slice.as_nanos() + 1;
-        Course { slice, slices: Vec::new(), stretches: Vec::new(), start, most: most.min(100_000) as usize }
+    /// Of a run of `workload` that begins at `start`.
+    pub(crate) fn new(start: Instant, workload: &Workload) -> Course {
+        let slice = lengths(workload.duration).1;
+        let most = (workload.duration * LONGEST).as_nanos() / slice.as_nanos() + 1;
+        Course {
+            slice,
+            slices: Vec::new(),
+            stretches: Vec::new(),
+            start,
+            objective: workload.objective.unwrap_or(Duration::MAX),
+            most: most as usize,
+        }
     }
 
     /// Keeps books of these stretches as well.
@@ -151,6 +164,7 @@ impl Course {
         for stretch in self.stretches.iter_mut().filter(|stretch| stretch.holds(intended)) {
             *stretch.endings.entry(reply.ending).or_default() += 1;
             if is_good {
+                stretch.in_time += u64::from(done - intended <= self.objective);
                 stretch.completed.note(latency);
             }
             if reply.ending.is_answer() {

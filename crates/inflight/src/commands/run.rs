@@ -24,7 +24,7 @@ use inflight_lab::{
     load::Driver,
     log::MAX_ENTRIES,
     record::Record,
-    report, trial,
+    report,
     twin::{self, TimerError},
     workload::Workload,
 };
@@ -156,7 +156,7 @@ async fn measure_experiment(
 /// The driver of one arm.
 fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
     let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed, patience: trial::PATIENCE }
+    Driver { start: Instant::ZERO, world, workload, seed }
 }
 
 /// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to

@@ -27,7 +27,7 @@ pub struct ArmOutcome {
     pub offered: u64,
     /// What became of them; sums to `offered`.
     pub endings: BTreeMap<Ending, u64>,
-    /// Good answers per second.
+    /// Good answers per second; with an objective, those that met it.
     pub goodput_per_s: f64,
     /// Latency of good answers from the intended start. Percentiles are those of all rounds' requests together.
     pub completed: Latencies,
@@ -239,7 +239,7 @@ impl ArmOutcome {
             name: String::new(),
             offered: record.offered,
             endings: record.endings.clone(),
-            goodput_per_s: ended(Ending::Completed) as f64 / record.counted().as_secs_f64().max(1e-9),
+            goodput_per_s: record.in_time as f64 / record.counted().as_secs_f64().max(1e-9),
             completed: Latencies::of(&record.completed).without(ended(Ending::TimedOut) + unfinished),
             answered: Latencies::of(&record.answered).without(unfinished),
             lateness: Latencies::of(&record.lateness),
