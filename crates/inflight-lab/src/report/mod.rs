@@ -1,6 +1,7 @@
 //! Shows outcomes. It knows nothing but saved outcomes: the same outcome renders to the same bytes.
 
 mod chart;
+mod compare;
 mod counters;
 mod figures;
 mod html;
@@ -14,6 +15,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 
+pub use compare::{ComparedFigure, Comparison, Judgement, SAME_WITHIN, compare};
 pub use counters::counters;
 pub use html::page;
 pub use mark::Colour;

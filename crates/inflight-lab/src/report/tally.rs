@@ -69,14 +69,12 @@ pub(super) fn writer(unit: Unit) -> fn(f64) -> String {
 }
 
 /// What stands behind a value; empty where the value says it already.
-pub(super) fn unit(unit: Unit) -> &'static str {
+fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Ms => "ms",
         Unit::PerSecond => "/s",
-        Unit::Count => "",
         Unit::CountPerSecond => "more each second",
-        Unit::Rounds => "of the rounds",
-        Unit::Share | Unit::Ratio => "",
+        Unit::Count | Unit::Rounds | Unit::Share | Unit::Ratio => "",
     }
 }
 
@@ -90,8 +88,20 @@ fn bound(effect: &Effect) -> &'static str {
 }
 
 /// The estimate without its unit: "≥ 1,816".
-pub(super) fn value(effect: &Effect) -> String {
+fn value(effect: &Effect) -> String {
     format!("{}{}", bound(effect), writer(effect.unit)(effect.value))
+}
+
+/// The estimate of a verdict and its unit: "≥ 1,816" and "ms", "4 of 6" and "rounds".
+pub(super) fn estimate(verdict: &Verdict) -> Option<(String, &'static str)> {
+    let effect = verdict.effect.as_ref()?;
+    let is_yes_or_no =
+        !verdict.rounds.is_empty() && verdict.rounds.iter().all(|round| *round == 0.0 || *round == 1.0);
+    if effect.unit == Unit::Rounds && is_yes_or_no {
+        let yes = verdict.rounds.iter().filter(|round| **round == 1.0).count();
+        return Some((format!("{yes} of {}", verdict.rounds.len()), "rounds"));
+    }
+    Some((value(effect), unit(effect.unit)))
 }
 
 /// The interval without its unit, `to` between its ends: "28 to 58"; empty if there is none.

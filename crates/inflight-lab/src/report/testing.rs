@@ -39,6 +39,7 @@ fn experiment() -> ExperimentOutcome {
         seed: 42,
         time_scale: 1.0,
         workload: "open loop, Poisson 60/s, 120/s from 6 s to 10 s".into(),
+        objective_ns: Some(1_500_000_000),
         phases: vec![phase("base", 0, 6), phase("burst", 6, 10), phase("recovery", 10, 20)],
         warmup_ns: 0,
         counted_ns: 20 * S,

@@ -66,6 +66,9 @@ pub struct ExperimentOutcome {
     pub time_scale: f64,
     /// What was offered, in words.
     pub workload: String,
+    /// The latency above which a good answer comes too late to count, in nanoseconds, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective_ns: Option<u64>,
     /// Named stretches of the workload, in order of their beginning, such as `base`, `burst` and `recovery`.
     pub phases: Vec<Phase>,
     /// How much of the beginning of each round was not counted, in nanoseconds.

@@ -171,7 +171,7 @@ fn refer(svg: &mut Svg, reference: &Reference, (x, y): (Scale, Scale), right: f6
         Reference::Ideal(from, to, name) => {
             let [from, to] = [from, to].map(|point| (x.at(point.0), y.at(point.1)));
             svg.path("l of w1", &polyline(&[Some(from), Some(to)]), "");
-            svg.text("t", (from.0 + 6.0, from.1 - 8.0), "start", name);
+            svg.text("t", (to.0 - 8.0, to.1 + 4.0), "end", name);
         }
         Reference::Place(value, name) => {
             let at = x.at(*value);

@@ -32,7 +32,7 @@ impl Heat<'_> {
         for level in 1..=LEVELS {
             let path = self.strokes(level);
             if !path.is_empty() {
-                let _ = write!(out, r#"<path class="h h{level}" d="{path}"/>"#);
+                let _ = write!(out, r#"<path class="hm h{level}" d="{path}"/>"#);
             }
         }
         out.push_str("</svg>");
@@ -73,7 +73,7 @@ mod tests {
     fn a_map_is_drawn_as_it_was() {
         let columns = vec![vec![(0, 1), (1, 100)], vec![(1, 100)], vec![], vec![(2, 30)]];
         let heat = Heat { columns: &columns, bins: 3, most: 100 };
-        expect![[r#"<svg x="34" y="2" width="100" height="70" viewBox="0 0 4 3" preserveAspectRatio="none"><path class="h h1" d="M0 2.5h1"/><path class="h h5" d="M3 .5h1"/><path class="h h8" d="M0 1.5h2"/></svg>"#]]
+        expect![[r#"<svg x="34" y="2" width="100" height="70" viewBox="0 0 4 3" preserveAspectRatio="none"><path class="hm h1" d="M0 2.5h1"/><path class="hm h5" d="M3 .5h1"/><path class="hm h8" d="M0 1.5h2"/></svg>"#]]
             .assert_eq(&heat.svg((34.0, 2.0), (134.0, 72.0)));
     }
 

@@ -76,11 +76,6 @@ impl Scale {
         Scale { from, to, ..self }
     }
 
-    /// The largest value.
-    pub(in crate::report) fn high(&self) -> f64 {
-        self.high
-    }
-
     fn bent(&self, value: f64) -> f64 {
         match self.kind {
             Kind::Linear => value,

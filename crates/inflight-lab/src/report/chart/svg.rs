@@ -101,20 +101,6 @@ impl Svg {
     pub(super) fn cropped(self, label: &str) -> String {
         self.fluid(label).replacen("<svg ", r#"<svg class="p" "#, 1)
     }
-
-    /// The drawing in its own size.
-    pub(super) fn fixed(self, label: &str) -> String {
-        let [width, height] = [self.width, self.height].map(px);
-        let role = if label.is_empty() {
-            r#"aria-hidden="true""#.to_string()
-        } else {
-            format!(r#"role="img" aria-label="{}""#, escape(label))
-        };
-        format!(
-            r#"<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" {role}>{}</svg>"#,
-            self.body
-        )
-    }
 }
 
 /// A path through points. A gap in the points is a gap in the line; a point between two gaps is a short dash, so that it is seen.
@@ -182,8 +168,8 @@ mod tests {
         let mut svg = Svg::new(10.0, 5.0);
         svg.text("t", (1.0, 2.0), "end", "<b>");
         assert_eq!(
-            svg.fixed(""),
-            r#"<svg viewBox="0 0 10 5" width="10" height="5" aria-hidden="true"><text class="t" x="1" y="2" text-anchor="end">&lt;b&gt;</text></svg>"#
+            svg.fluid("so"),
+            r#"<svg viewBox="0 0 10 5" width="100%" role="img" aria-label="so"><text class="t" x="1" y="2" text-anchor="end">&lt;b&gt;</text></svg>"#
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The beginning of a page: the result as its title, what it means in sentences, what was measured, whether to trust it, how to
 //! repeat it.
 
-use super::verdicts::{class, word};
+use super::verdicts::class;
 use crate::{
     experiment::{ArmOutcome, ExperimentOutcome, RunOutcome, RunWorld, Verdict},
     report::{
@@ -228,7 +228,7 @@ fn controls(run: &RunOutcome) -> String {
         .filter(|(_, control)| !several || !control.ok)
         .map(|(experiment, control)| {
             let whose = if several { format!("{}: ", experiment.name) } else { String::new() };
-            let class = if control.ok { "" } else { " class=\"no\"" };
+            let class = if control.ok { "" } else { " class=\"bad\"" };
             format!("<li{class}>{}</li>", escape(&format!("{whose}{}: {}", control.name, control.text)))
         })
         .collect();
@@ -268,17 +268,14 @@ pub(super) fn experiment(run: &RunOutcome, experiment: &ExperimentOutcome) -> St
     if let Some(source) = &experiment.source {
         let _ = write!(out, "<p class=\"about\">Where the question comes from: {}</p>\n", escape(source));
     }
-    let refuted: Vec<String> = experiment
-        .verdicts
-        .iter()
-        .filter(|v| v.effect.is_none())
-        .map(|v| format!("{} {}", v.name, word(v.verdict)))
-        .collect();
-    if !refuted.is_empty() {
+    let silent: Vec<&str> =
+        experiment.verdicts.iter().filter(|v| v.effect.is_none()).map(|v| v.name.as_str()).collect();
+    if !silent.is_empty() {
         let _ = write!(
             out,
-            "<p class=\"about\">Nothing could be measured for {}.</p>\n",
-            escape(&refuted.join(", "))
+            "<p class=\"about\">Nothing could be measured for {}.</p>
+",
+            escape(&silent.join(", "))
         );
     }
     out

@@ -8,7 +8,7 @@ use crate::{
     experiment::{ExperimentOutcome, Row, SweepOutcome},
     report::{
         chart::{Curve, Curves, Reference, Scale, Unit, escape},
-        figures::figure,
+        figures::{figure, number},
         mark::Mark,
     },
     stats::Estimate,
@@ -21,8 +21,8 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     };
     let figures = match levels(sweep) {
         Some(levels) => {
-            let goodput = charted(sweep, arms, &levels, &GOODPUT);
-            let p99 = charted(sweep, arms, &levels, &P99);
+            let goodput = charted(experiment, sweep, arms, &levels, &GOODPUT);
+            let p99 = charted(experiment, sweep, arms, &levels, &P99);
             format!("<div class=\"two\">{p99}{goodput}</div>")
         }
         None => String::new(),
@@ -43,15 +43,10 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
 
 /// The levels of the only factor as numbers; `None` if there are several factors or a level is no number.
 fn levels(sweep: &SweepOutcome) -> Option<Vec<f64>> {
-    let number = |row: &Row| {
-        let text = row.levels.first()?;
-        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        text[..digits].parse::<f64>().ok()
-    };
     if sweep.factors.len() != 1 {
         return None;
     }
-    let mut levels: Vec<f64> = sweep.rows.iter().map(number).collect::<Option<_>>()?;
+    let mut levels: Vec<f64> = sweep.rows.iter().map(level_of).collect::<Option<_>>()?;
     levels.sort_by(f64::total_cmp);
     levels.dedup();
     (levels.len() > 1).then_some(levels)
@@ -74,21 +69,31 @@ const GOODPUT: Chart = Chart {
     of: |row| Some(row.goodput_per_s),
 };
 
-fn charted(sweep: &SweepOutcome, arms: &Arms<'_>, levels: &[f64], chart: &Chart) -> String {
+fn charted(
+    experiment: &ExperimentOutcome,
+    sweep: &SweepOutcome,
+    arms: &Arms<'_>,
+    levels: &[f64],
+    chart: &Chart,
+) -> String {
     let curves: Vec<Curve<'_>> =
         arms.all.iter().filter_map(|(arm, mark)| curve(sweep, &arm.name, mark, chart)).collect();
     let values = || curves.iter().flat_map(|curve| curve.points.iter().filter_map(|point| point.1));
     let is_rate = sweep.rows.iter().all(|row| row.levels[0].ends_with("/s"));
     let (low, high) = (levels[0], levels[levels.len() - 1]);
     let scale = sweep.time_scale.unwrap_or(1.0);
-    let (y, references) = if chart.unit == Unit::Millis {
-        (Scale::log_around(values()), Vec::new())
+    let knee = knee(sweep, levels).filter(|_| is_rate);
+    let knee = knee.map(|at| Reference::Place(at, format!("knee ≈ {}/s", number(at))));
+    let (y, mut references) = if chart.unit == Unit::Millis {
+        let objective = experiment.objective_ns.map(|ns| ns as f64 / 1e6);
+        (Scale::log_around(values().chain(objective)), super::tail::objective(experiment))
     } else {
         let top = values().fold(0.0, f64::max) * 1.12;
         let (from, to) = ((low, low / scale), (high.min(top * scale), (high / scale).min(top)));
         let ideal = Reference::Ideal(from, to, "offered".into());
         (Scale::linear(0.0, top), if is_rate { vec![ideal] } else { Vec::new() })
     };
+    references.extend(knee);
     let x_title = title(sweep, is_rate);
     let summary = summary(&curves, chart, &x_title);
     let drawing = Curves {
@@ -110,26 +115,42 @@ fn charted(sweep: &SweepOutcome, arms: &Arms<'_>, levels: &[f64], chart: &Chart)
     )
 }
 
+/// The highest level at which some strategy still answers nearly as large a share of what is offered as at the lowest level; `None`
+/// if it does so to the end.
+fn knee(sweep: &SweepOutcome, levels: &[f64]) -> Option<f64> {
+    let best = |level: f64| {
+        let rows = sweep.rows.iter().filter(|row| level_of(row) == Some(level));
+        rows.map(|row| row.goodput_per_s.value / level).fold(0.0, f64::max)
+    };
+    let enough = NEARLY * best(levels[0]);
+    let broken = levels.iter().position(|level| best(*level) < enough)?;
+    broken.checked_sub(1).map(|last| levels[last])
+}
+
+const NEARLY: f64 = 0.95;
+
+/// The level of the only factor of a row as a number, if it is one.
+fn level_of(row: &Row) -> Option<f64> {
+    let text = row.levels.first()?;
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..digits].parse().ok()
+}
+
 fn title(sweep: &SweepOutcome, is_rate: bool) -> String {
     let factor = sweep.factors[0].rsplit('.').next().unwrap_or_default();
     let what = if is_rate { format!("{factor}, requests/s") } else { factor.to_string() };
     match sweep.time_scale {
         Some(1.0) | None => what,
         Some(scale) => {
-            format!("{what} (as in the file; the tunnel's are {} times as high)", figure(1.0 / scale))
+            format!("{what} (as in the file; the tunnel's are {} times as high)", number(1.0 / scale))
         }
     }
 }
 
 fn curve<'a>(sweep: &SweepOutcome, name: &'a str, mark: &'a Mark, chart: &Chart) -> Option<Curve<'a>> {
     let rows = sweep.rows.iter().filter(|row| row.arm == name);
-    let mut all: Vec<(f64, Option<Estimate>)> = rows
-        .filter_map(|row| {
-            let text = &row.levels[0];
-            let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-            Some((text[..digits].parse().ok()?, (chart.of)(row)))
-        })
-        .collect();
+    let mut all: Vec<(f64, Option<Estimate>)> =
+        rows.filter_map(|row| Some((level_of(row)?, (chart.of)(row)))).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     (!all.is_empty()).then(|| Curve {
         mark,

@@ -79,7 +79,7 @@ fn controls(run: &RunOutcome) -> String {
     for experiment in run.experiments.iter().filter(|experiment| !experiment.controls.is_empty()) {
         let _ = write!(out, "<h3>Controls of {}</h3><ul class=\"chk\">", escape(&experiment.name));
         for control in &experiment.controls {
-            let class = if control.ok { "" } else { " class=\"no\"" };
+            let class = if control.ok { "" } else { " class=\"bad\"" };
             let _ = write!(out, "<li{class}>{}</li>", escape(&format!("{}: {}", control.name, control.text)));
         }
         out.push_str("</ul>");

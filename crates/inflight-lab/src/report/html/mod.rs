@@ -157,7 +157,7 @@ mod tests {
         let charts = page.matches("<svg").count();
         let told = page.matches("role=\"img\" aria-label=\"").count();
         let silent = page.matches("aria-hidden=\"true\"><defs>").count();
-        let maps = page.matches("preserveAspectRatio=\"none\"><path class=\"h ").count()
+        let maps = page.matches("preserveAspectRatio=\"none\"><path class=\"hm ").count()
             + page.matches("preserveAspectRatio=\"none\"></svg>").count();
         let tallies = page.matches("class=\"tally\"").count();
         assert_eq!(charts - maps - silent, told - tallies, "{charts} charts");

@@ -12,7 +12,7 @@ use crate::{
     record::Ending,
     report::{
         chart::{Heat, Panel, Scale, Span, Stroke, Trace, Unit, escape},
-        figures::{figure, grouped, millis, whole_percent},
+        figures::{figure, grouped, millis, number, whole_percent},
         mark::Mark,
         measured::{Measured, Quantile},
         recovery::{offered_in, recovery},
@@ -23,6 +23,8 @@ use std::fmt::Write as _;
 /// What all rows have in common.
 struct Frame<'a> {
     seconds: f64,
+    /// The objective, in milliseconds.
+    objective: Option<f64>,
     spans: &'a [Span],
     in_flight: Scale,
     wait: Scale,
@@ -43,9 +45,10 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
 ",
     );
     out.push_str(
-        "<div class=\"rhead\" aria-hidden=\"true\"><span>Strategy</span><span><em>CAUSE</em>In flight<small>most at once, log</small></span>\
-         <span>Wait for a permit<small>p50, bold p99, log</small></span><span><em class=\"e\">EFFECT</em>Latency<small>heatmap with p50, p95, \
-         bold p99, log</small></span><span>Goodput, /s<small>good; grey: other endings; dashes: offered</small></span><span>Over all</span></div>\n",
+        "<div class=\"rhead\" aria-hidden=\"true\"><span><em>&nbsp;</em>Strategy</span><span><em>CAUSE</em>In flight<small>most at once, \
+         log</small></span><span><em>&nbsp;</em>Wait for a permit<small>p50, bold p99, log</small></span><span><em class=\"e\">EFFECT</em>Latency\
+         <small>heatmap, p50, p95, bold p99, log</small></span><span><em>&nbsp;</em>Goodput, /s<small>good; grey other; dashed offered\
+         </small></span><span><em>&nbsp;</em>Over all</span></div>\n",
     );
     for number in 0..arms.all.len() {
         out.push_str(&row(&frame, experiment, arms, number));
@@ -66,12 +69,19 @@ fn introduction(experiment: &ExperimentOutcome) -> String {
     if !experiment.phases.is_empty() {
         let told = |i: usize| {
             let phase = &experiment.phases[i];
-            let (from, to) = (phase.from_ns as f64 / 1e9, phase.to_ns as f64 / 1e9);
-            let rate = figure(offered_in(experiment, i));
-            format!("{} ({rate}/s, {} to {} s)", phase.name, figure(from), figure(to))
+            let [from, to] = [phase.from_ns, phase.to_ns].map(|ns| number(ns as f64 / 1e9));
+            let rate = number(offered_in(experiment, i));
+            format!("{} ({rate}/s, {from} to {to} s)", phase.name)
         };
         let shown: Vec<String> = (0..experiment.phases.len().min(6)).map(told).collect();
         let _ = write!(out, " Phases: {}.", shown.join(", "));
+    }
+    if let Some(ns) = experiment.objective_ns {
+        let _ = write!(
+            out,
+            " The dashed line is the objective, {}: goodput counts what met it.",
+            millis(ns as f64 / 1e6)
+        );
     }
     out
 }
@@ -97,6 +107,7 @@ impl<'a> Frame<'a> {
         let count = counts.max().unwrap_or(1);
         Frame {
             seconds,
+            objective: experiment.objective_ns.map(|ns| ns as f64 / 1e6),
             spans,
             // The peak has its figure above it.
             in_flight: Scale::log(1.0, libm::pow(f64::from(most.max(6)), 1.22)),
@@ -236,6 +247,7 @@ fn latency(frame: &Frame<'_>, arm: &ArmOutcome, mark: &Mark, events: &[(f64, u32
         ],
         events: events.to_vec(),
         unknown: series::unknown(&arm.timeline, frame.seconds),
+        level: frame.objective,
         ..frame.panel(268.0, frame.latency, Unit::Millis, mark)
     };
     let svg = panel.svg(&sentence);

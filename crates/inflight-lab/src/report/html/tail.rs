@@ -7,7 +7,7 @@ use super::{
 use crate::{
     experiment::{ArmOutcome, ExperimentOutcome},
     report::{
-        chart::{Curve, Curves, Scale, Unit, escape},
+        chart::{Curve, Curves, Reference, Scale, Unit, escape},
         figures::{millis, whole_percent},
     },
 };
@@ -35,10 +35,12 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         x: Scale::tail(-libm::log10(1.0 - highest) * 1.001),
         x_unit: Unit::Percent,
         x_title: "percentile: each step to the right is ten times rarer",
-        y: Scale::log_around(points().map(|point| point.ns as f64 / 1e6)),
+        y: Scale::log_around(
+            points().map(|point| point.ns).chain(experiment.objective_ns).map(|ns| ns as f64 / 1e6),
+        ),
         y_unit: Unit::Millis,
         curves,
-        references: Vec::new(),
+        references: objective(experiment),
     };
     let summary = summary(experiment);
     let about = "Latency of good answers by percentile, all rounds together, as far as ten answers lie beyond it. The axis gives the last \
@@ -50,6 +52,12 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         escape(&summary),
         table(experiment, arms).folded()
     )
+}
+
+/// The objective as a line, if there is one.
+pub(super) fn objective(experiment: &ExperimentOutcome) -> Vec<Reference> {
+    let line = |ns: u64| Reference::Level(ns as f64 / 1e6, format!("objective {}", millis(ns as f64 / 1e6)));
+    experiment.objective_ns.map(line).into_iter().collect()
 }
 
 /// The shortest and the longest tail in a sentence, and whose tail is not the whole story.

@@ -71,14 +71,15 @@ fn figures(verdict: &Verdict, effect: &Effect, class: &str) -> String {
     } else {
         forest(verdict, effect, class)
     };
+    let (value, unit) = tally::estimate(verdict).unwrap_or_default();
     let mut interval = tally::interval(effect, " to ");
     if !interval.is_empty() {
         interval = format!("{} interval {interval}, {} rounds", tally::confidence(effect), verdict.n);
     }
     format!(
         "{plot}<p class=\"big\">{} <small>{}</small></p><p class=\"ci\">{}</p>",
-        escape(&tally::value(effect)),
-        tally::unit(effect.unit),
+        escape(&value),
+        unit,
         escape(&interval)
     )
 }
@@ -94,10 +95,9 @@ fn rounds(rounds: &[f64]) -> String {
 fn forest(verdict: &Verdict, effect: &Effect, class: &str) -> String {
     let margin = verdict.margin.map_or((None, None), |margin| (margin.low, margin.high));
     let interval = (effect.low.is_some() || effect.high.is_some()).then_some((effect.low, effect.high));
+    let (value, unit) = tally::estimate(verdict).unwrap_or_default();
     let label = format!(
-        "Effect {} {}, interval {}; {} rounds.",
-        tally::value(effect),
-        tally::unit(effect.unit),
+        "Effect {value} {unit}, interval {}; {} rounds.",
         tally::interval(effect, " to "),
         verdict.rounds.len()
     );
@@ -117,17 +117,18 @@ fn because(verdict: &Verdict) -> String {
     let more = verdict
         .needs_more
         .map_or(String::new(), |n| format!(" About {n} more rounds would probably decide it."));
-    format!("{}{more}", verdict.why)
+    let stop = if verdict.why.ends_with('.') || more.is_empty() { "" } else { "." };
+    format!("{}{stop}{more}", verdict.why)
 }
 
 /// Links to the rows of the arms that were compared.
 fn evidence(verdict: &Verdict, arms: &Arms<'_>) -> String {
     let mut names = arms.named_in(&verdict.comparison);
     names.dedup();
-    let links = names.iter().take(3).map(|name| {
-        format!(" · <a href=\"#{}\">evidence: /{}</a>", arms.id(&format!("arm-{name}")), escape(name))
-    });
-    links.collect()
+    let link =
+        |name: &&str| format!("<a href=\"#{}\">/{}</a>", arms.id(&format!("arm-{name}")), escape(name));
+    let links: Vec<String> = names.iter().take(3).map(link).collect();
+    if links.is_empty() { String::new() } else { format!(" · evidence: {}", links.join(", ")) }
 }
 
 fn table(experiment: &ExperimentOutcome) -> Table {
@@ -145,9 +146,7 @@ fn table(experiment: &ExperimentOutcome) -> Table {
         let rounds: Vec<String> = verdict.rounds.iter().take(12).map(|round| number(*round)).collect();
         let cells = [
             verdict.verdict.to_string(),
-            effect.map_or("–".into(), |effect| {
-                format!("{} {}", tally::value(effect), tally::unit(effect.unit))
-            }),
+            tally::estimate(verdict).map_or("–".into(), |(value, unit)| format!("{value} {unit}")),
             effect.map_or(String::new(), |effect| tally::interval(effect, " to ")),
             margin,
             rounds.join(" · "),

@@ -82,8 +82,9 @@ fn ms(ns: Option<u64>) -> Option<f64> {
     Some(ns? as f64 / 1e6)
 }
 
+/// A difference in percent, or how many times as much it is.
 fn percent(share: f64) -> String {
-    format!("{:+.1}%", share * 100.0)
+    if share > 9.0 { format!("×{:.0}", share + 1.0) } else { format!("{:+.1}%", share * 100.0) }
 }
 
 /// How far the run is from theory.

@@ -10,7 +10,6 @@ use crate::{
 };
 use std::fmt::Write as _;
 
-const INTERVAL: usize = 18;
 const EFFECT: usize = 14;
 
 /// The block; empty if there are none.
@@ -41,20 +40,14 @@ fn line(verdict: &Verdict, names: usize, width: usize, ink: &dyn Ink) -> String 
         VerdictKind::Undecided => Tone::Quiet,
     };
     let word = format!("{} {:9}", tally::sign(verdict.verdict), verdict.verdict.to_string());
-    let (effect, interval) = match &verdict.effect {
-        Some(effect) => {
-            let unit = match tally::unit(effect.unit) {
-                "" => String::new(),
-                unit => format!(" {}", unit.split(' ').next().unwrap_or_default()),
-            };
-            (
-                format!("{}{unit}", tally::value(effect)),
-                tally::interval(effect, if width >= 100 { " to " } else { "…" }),
-            )
-        }
-        None => ("–".into(), String::new()),
+    let (effect, unit) = tally::estimate(verdict).unwrap_or(("–".into(), ""));
+    let effect = match unit.split(' ').next().unwrap_or_default() {
+        "" => effect,
+        unit => format!("{effect} {unit}"),
     };
-    let title = width - 1 - 11 - 1 - names - 1 - EFFECT - 2 - INTERVAL;
+    let (to, room) = if width >= 100 { (" to ", 18) } else { ("…", 13) };
+    let interval = verdict.effect.as_ref().map_or(String::new(), |effect| tally::interval(effect, to));
+    let title = width - 1 - 11 - 1 - names - 1 - EFFECT - 2 - room;
     let text = format!(
         " {} {} {}{}  {}",
         ink.paint(tone, &word),

@@ -105,7 +105,7 @@ pub fn answers(all: &[ExperimentOutcome], width: usize, ink: &dyn Ink) -> String
 }
 
 /// `text` in lines of at most `width` columns, each after `indent`.
-fn wrapped(text: &str, width: usize, indent: &str) -> String {
+pub(super) fn wrapped(text: &str, width: usize, indent: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last_mut().expect("there is always one");
