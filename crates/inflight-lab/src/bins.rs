@@ -52,7 +52,7 @@ impl<const BITS: u32> Bins<BITS> {
 
     /// The quantile `q` in microseconds, in proportion within its bin; `None` if there are no samples.
     pub fn quantile_us(&self, q: f64) -> Option<f64> {
-        let rank = (q * self.count as f64).max(1.0);
+        let rank = libm::ceil(q * self.count as f64).max(1.0);
         let mut before = 0.0;
         for (i, &count) in self.counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let count = f64::from(count);

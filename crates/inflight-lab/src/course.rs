@@ -4,6 +4,7 @@
 use crate::{
     bins::Bins,
     record::{Ending, Sample},
+    wire::add_counts,
     workload::Workload,
 };
 use inflight_strategies::rt::Instant;
@@ -11,14 +12,14 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// A timeline has about so many ticks at most.
 const TICKS: u32 = 2500;
-/// And about so many slices.
-const SLICES: u32 = 250;
+/// And about so many slices: each needs enough answers to speak of their 95th percentile.
+const SLICES: u32 = 60;
 /// No ticks or slices are kept that begin later than so many times the planned length of a run.
 const LONGEST: u32 = 4;
 /// Neither is shorter than this.
 const SHORTEST: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(100)];
 
-/// The lengths of ticks and slices of a run of length `duration`: 1, 2 or 5 times a power of ten, slices ten times as long.
+/// The lengths of ticks and slices of a run of length `duration`: 1, 2 or 5 times a power of ten.
 pub fn lengths(duration: Duration) -> (Duration, Duration) {
     (rounded_up(duration / TICKS).max(SHORTEST[0]), rounded_up(duration / SLICES).max(SHORTEST[1]))
 }
@@ -105,7 +106,7 @@ impl Stretch {
     pub fn absorb(&mut self, other: &Stretch) {
         self.offered += other.offered;
         self.in_time += other.in_time;
-        other.endings.iter().for_each(|(ending, n)| *self.endings.entry(*ending).or_default() += n);
+        add_counts(&mut self.endings, &other.endings);
         self.completed.add(&other.completed);
         self.answered.add(&other.answered);
         self.wait.add(&other.wait);
@@ -132,6 +133,18 @@ impl Course {
     pub(crate) fn watch(&mut self, stretches: &[(Duration, Duration)]) {
         let stretch = |&(from, to): &(Duration, Duration)| Stretch::new(self.start + from, self.start + to);
         self.stretches = stretches.iter().map(stretch).collect();
+    }
+
+    /// Adds the course of another part of the same run.
+    pub(crate) fn merge(&mut self, other: &Course) {
+        if self.slices.len() < other.slices.len() {
+            self.slices.resize_with(other.slices.len(), SliceBins::default);
+        }
+        for (own, more) in self.slices.iter_mut().zip(&other.slices) {
+            own.completed.add(&more.completed);
+            own.wait.add(&more.wait);
+        }
+        self.stretches.iter_mut().zip(&other.stretches).for_each(|(own, more)| own.absorb(more));
     }
 
     pub(crate) fn on_begin(&mut self, intended: Instant) {
@@ -199,7 +212,7 @@ mod tests {
     fn ticks_and_slices_are_round_and_few() {
         let ms = |d: Duration| d.as_millis();
         for (seconds, tick, slice) in
-            [(1, 10, 100), (17, 10, 100), (22, 10, 100), (170, 100, 1000), (600, 500, 5000)]
+            [(1, 10, 100), (17, 10, 500), (22, 10, 500), (170, 100, 5000), (600, 500, 10_000)]
         {
             let (t, s) = lengths(Duration::from_secs(seconds));
             assert_eq!((ms(t), ms(s)), (tick, slice), "{seconds}");

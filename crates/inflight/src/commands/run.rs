@@ -148,6 +148,7 @@ async fn measure_experiment(
     }
     let mut outcome = Subject::of(source).outcome(&records, complete);
     outcome.set_theory(document);
+    outcome.set_diagnosis(document);
     set_beside_twins(&mut outcome, document, &records, timers);
     place.save_records(&records)?;
     Ok((outcome, complete))

@@ -2,6 +2,7 @@
 
 use super::shape::{Event, Finding, Heat, TailPoint, Timeline, supports, tail};
 use crate::{
+    audit::Audit,
     record::{Ending, Record},
     theory::Beside,
     twin::Twin,
@@ -58,6 +59,9 @@ pub struct ArmOutcome {
     pub events: Vec<Event>,
     /// What that means.
     pub findings: Vec<Finding>,
+    /// What its driver says about itself, in the round of which it could say the least good; absent in virtual time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Audit>,
     /// What formulas say about it.
     pub theory: Option<Beside>,
     /// The same requests in virtual time: those of the first round.
@@ -240,8 +244,9 @@ impl ArmOutcome {
             offered: record.offered,
             endings: record.endings.clone(),
             goodput_per_s: record.in_time as f64 / record.counted().as_secs_f64().max(1e-9),
-            completed: Latencies::of(&record.completed).without(ended(Ending::TimedOut) + unfinished),
-            answered: Latencies::of(&record.answered).without(unfinished),
+            completed: Latencies::of(&record.completed)
+                .without(ended(Ending::TimedOut) + ended(Ending::Abandoned) + unfinished),
+            answered: Latencies::of(&record.answered).without(ended(Ending::Abandoned) + unfinished),
             lateness: Latencies::of(&record.lateness),
             wait: (!record.wait.is_empty()).then(|| Latencies::of(&record.wait)),
             users: record
@@ -257,6 +262,7 @@ impl ArmOutcome {
             heat: Heat::default(),
             events: Vec::new(),
             findings: Vec::new(),
+            driver: None,
             theory: None,
             twin: None,
         }
@@ -294,6 +300,9 @@ impl ArmOutcome {
                 MAX_LATENESS_P99.as_millis()
             ));
         }
+        problems.extend(
+            self.driver.iter().filter_map(Audit::problem).map(|problem| format!("{}: {problem}", self.name)),
+        );
         if self.ended(Ending::Exhausted) > 0 {
             let n = self.ended(Ending::Exhausted);
             problems

@@ -166,6 +166,7 @@ impl OldArm {
             heat: Heat::default(),
             events: Vec::new(),
             findings: Vec::new(),
+            driver: None,
             theory: self.theory,
             twin: self.twin,
         }

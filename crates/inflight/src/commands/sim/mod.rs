@@ -115,6 +115,7 @@ fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<
     let experiment = |(source, trials): (&Source, &Trials)| {
         let mut outcome = Subject::of(source).outcome(&trials.records, trials.complete);
         outcome.set_theory(&source.document);
+        outcome.set_diagnosis(&source.document);
         outcome
     };
     let experiments: Vec<ExperimentOutcome> = sources.iter().zip(all).map(experiment).collect();
