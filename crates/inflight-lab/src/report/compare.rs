@@ -290,20 +290,35 @@ pub fn compare(found: &Comparison, width: usize, ink: &dyn Ink) -> String {
     out
 }
 
-/// How wide the scale with both marks is.
-const STRIP: usize = 16;
+/// How wide the columns are.
+struct Widths {
+    name: usize,
+    /// The scale with both marks.
+    strip: usize,
+    value: usize,
+    interval: usize,
+}
+
+impl Widths {
+    fn of(width: usize) -> Widths {
+        match width {
+            width if width >= 100 => Widths { name: 20, strip: 16, value: 9, interval: 15 },
+            _ => Widths { name: 14, strip: 10, value: 7, interval: 13 },
+        }
+    }
+}
 
 fn table(of: &Compared, rows: &[&ComparedFigure], width: usize, ink: &dyn Ink) -> String {
     let names: Vec<&str> = rows.iter().map(|row| row.arm.as_str()).collect();
     let marks = marks(&names);
-    let name_width = if width >= 100 { 24 } else { 16 };
+    let widths = Widths::of(width);
     let head = format!(
         "     {}  {}{}{}{}  interval",
-        left(of.title, name_width),
-        " ".repeat(STRIP),
-        right("a", 9),
-        right("b", 9),
-        right("b − a", 9)
+        left(of.title, widths.name),
+        " ".repeat(widths.strip),
+        right("a", widths.value),
+        right("b", widths.value),
+        right("b − a", widths.value)
     );
     let mut out = format!("{}\n", ink.paint(Tone::Quiet, &head));
     for (row, mark) in rows.iter().zip(&marks) {
@@ -319,12 +334,12 @@ fn table(of: &Compared, rows: &[&ComparedFigure], width: usize, ink: &dyn Ink) -
             out,
             " {}  {}  {}{}{}{}  {} {}",
             ink.paint(Tone::Mark(mark.dark), &mark.code),
-            left(&format!("/{}", row.arm), name_width),
-            strip(row, rows),
-            right(&figure(row.a), 9),
-            right(&figure(row.b), 9),
-            right(&signed(row.difference.value), 9),
-            left(&interval, 15),
+            left(&format!("/{}", row.arm), widths.name),
+            strip(row, rows, widths.strip),
+            right(&figure(row.a), widths.value),
+            right(&figure(row.b), widths.value),
+            right(&signed(row.difference.value), widths.value),
+            left(&interval, widths.interval),
             ink.paint(tone, row.judgement.word())
         );
     }
@@ -332,12 +347,12 @@ fn table(of: &Compared, rows: &[&ComparedFigure], width: usize, ink: &dyn Ink) -
 }
 
 /// Both values on the scale of all rows.
-fn strip(row: &ComparedFigure, rows: &[&ComparedFigure]) -> String {
+fn strip(row: &ComparedFigure, rows: &[&ComparedFigure], width: usize) -> String {
     let all = || rows.iter().flat_map(|row| [row.a, row.b]);
     let (low, high) = (all().fold(f64::MAX, f64::min), all().fold(f64::MIN, f64::max));
     let place = |value: f64| {
         let share = if high > low { (value - low) / (high - low) } else { 0.5 };
-        (share * (STRIP - 1) as f64).round() as usize
+        (share * (width - 1) as f64).round() as usize
     };
     let (a, b) = (place(row.a), place(row.b));
     let cell = |i: usize| match i {
@@ -346,7 +361,7 @@ fn strip(row: &ComparedFigure, rows: &[&ComparedFigure]) -> String {
         i if i == b => '●',
         _ => '·',
     };
-    (0..STRIP).map(cell).collect()
+    (0..width).map(cell).collect()
 }
 
 fn summary(found: &Comparison) -> String {

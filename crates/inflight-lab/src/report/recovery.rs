@@ -35,7 +35,7 @@ pub(super) fn recovery(experiment: &ExperimentOutcome, arm: &ArmOutcome) -> Opti
     let at =
         |kind: EventKind| arm.events.iter().filter(move |event| event.kind == kind).map(|event| event.at_ns);
     let Some(passed) = at(EventKind::InFlightPassed).next() else { return Some(Recovery::AtOnce) };
-    Some(match at(EventKind::InFlightFell).filter(|fell| *fell > passed).next_back() {
+    Some(match at(EventKind::InFlightFell).rfind(|fell| *fell > passed) {
         Some(fell) if fell <= end_ns => Recovery::AtOnce,
         Some(fell) => Recovery::After((fell - end_ns) as f64 / 1e9),
         None => Recovery::Never,

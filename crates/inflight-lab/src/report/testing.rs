@@ -126,6 +126,7 @@ fn arm(name: &str, in_flight: fn(u32) -> u32, limit: Option<u32>) -> ArmOutcome 
         heat: Heat { slice_ns: S, first_bin: 68, counts: heat },
         events: events(name),
         findings: findings(name),
+        driver: None,
         theory: Some(Beside {
             p50_ns: Some(300_000_000),
             p99_ns: Some(1_150_000_000),

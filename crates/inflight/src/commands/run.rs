@@ -6,7 +6,7 @@ use super::{
     library::Source,
     measured::{Run, Subject, progress},
     raise_open_files,
-    runs::RunDir,
+    runs::{self, PAGE, RunDir},
     runtime,
     target_app::TargetApp,
 };
@@ -204,6 +204,7 @@ fn set_beside_twins(
 /// Saves what is about the whole run.
 pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
     dir.write("run.json", json(outcome)?.as_bytes())?;
+    dir.write(PAGE, report::page(outcome).as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
@@ -235,8 +236,11 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
+    let before = runs::before(&flags.runs.dir, outcome);
+    let compare =
+        before.map_or(String::new(), |id| format!("Compare  inflight compare {id} {}\n", outcome.id));
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
+        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    inflight run{files}{only}\n"
     ));
     Ok(())
 }

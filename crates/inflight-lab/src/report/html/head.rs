@@ -39,7 +39,7 @@ pub(super) fn html(run: &RunOutcome) -> String {
     if run.started_unix_s > 0 {
         let _ = write!(out, "<span>{}</span>", date(run.started_unix_s));
     }
-    let _ = write!(out, "{}</div>\n<h1>{}</h1>\n", navigation(run), escape(&title(run)));
+    let _ = writeln!(out, "{}</div>\n<h1>{}</h1>", navigation(run), escape(&title(run)));
     out.push_str(&banner(run));
     match &run.experiments[..] {
         [only] => out.push_str(&lead(only)),
@@ -50,9 +50,9 @@ pub(super) fn html(run: &RunOutcome) -> String {
     }
     out.push_str(&meta(run));
     out.push_str(&controls(run));
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<div class=\"cmd\"><code>{}</code><button type=\"button\" hidden>Copy</button></div>\n",
+        "<div class=\"cmd\"><code>{}</code><button type=\"button\" hidden>Copy</button></div>",
         escape(&rerun(run))
     );
     out
@@ -84,9 +84,9 @@ fn banner(run: &RunOutcome) -> String {
     if !run.validity.problems.is_empty() {
         let all: String =
             run.validity.problems.iter().map(|problem| format!("<li>{}</li>", escape(problem))).collect();
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<div class=\"banner\"><b>Invalid.</b> These figures cannot be trusted:<ul>{all}</ul></div>\n"
+            "<div class=\"banner\"><b>Invalid.</b> These figures cannot be trusted:<ul>{all}</ul></div>"
         );
     }
     out
@@ -114,9 +114,9 @@ fn answers(all: &[ExperimentOutcome]) -> String {
                 )
             })
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<li><div class=\"q\"><a href=\"#e{id}\">{}</a></div><div class=\"a\">{}</div><div class=\"v\">{verdicts}</div></li>\n",
+            "<li><div class=\"q\"><a href=\"#e{id}\">{}</a></div><div class=\"a\">{}</div><div class=\"v\">{verdicts}</div></li>",
             escape(question),
             escape(answer)
         );
@@ -130,14 +130,14 @@ fn lead(experiment: &ExperimentOutcome) -> String {
     let mut out = String::new();
     // If there are verdicts, the title is the result, and the question comes here.
     if let Some(question) = experiment.question.as_ref().filter(|_| !experiment.verdicts.is_empty()) {
-        let _ = write!(out, "<p class=\"lead\"><b>{}</b></p>\n", escape(question));
+        let _ = writeln!(out, "<p class=\"lead\"><b>{}</b></p>", escape(question));
     }
     if let Some(answer) = &experiment.answer {
-        let _ = write!(out, "<p class=\"lead\">{}</p>\n", escape(answer));
+        let _ = writeln!(out, "<p class=\"lead\">{}</p>", escape(answer));
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<p class=\"lead\">{}Latency shows the effect. Inflight shows the cause.</p>\n",
+        "<p class=\"lead\">{}Latency shows the effect. Inflight shows the cause.</p>",
         extremes(experiment)
     );
     out
@@ -248,16 +248,16 @@ pub(super) fn experiment(run: &RunOutcome, experiment: &ExperimentOutcome) -> St
     let mut out = String::new();
     if run.experiments.len() > 1 {
         let question = experiment.question.as_deref().unwrap_or(&experiment.name);
-        let _ = write!(out, "<h2>{}</h2>\n", escape(question));
+        let _ = writeln!(out, "<h2>{}</h2>", escape(question));
         if let Some(answer) = &experiment.answer {
-            let _ = write!(out, "<p class=\"answer\">{}</p>\n", escape(answer));
+            let _ = writeln!(out, "<p class=\"answer\">{}</p>", escape(answer));
         }
         let verdicts: Vec<&Verdict> = experiment.verdicts.iter().collect();
         let tally = tally::sentence(&verdicts);
         let tally = if tally.is_empty() { tally } else { format!("{tally}. ") };
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p class=\"about\">{}<span class=\"mono\">{}</span>: {}; {}; seed {}</p>\n",
+            "<p class=\"about\">{}<span class=\"mono\">{}</span>: {}; {}; seed {}</p>",
             escape(&tally),
             escape(&experiment.name),
             escape(&experiment.workload),
@@ -266,15 +266,14 @@ pub(super) fn experiment(run: &RunOutcome, experiment: &ExperimentOutcome) -> St
         );
     }
     if let Some(source) = &experiment.source {
-        let _ = write!(out, "<p class=\"about\">Where the question comes from: {}</p>\n", escape(source));
+        let _ = writeln!(out, "<p class=\"about\">Where the question comes from: {}</p>", escape(source));
     }
     let silent: Vec<&str> =
         experiment.verdicts.iter().filter(|v| v.effect.is_none()).map(|v| v.name.as_str()).collect();
     if !silent.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p class=\"about\">Nothing could be measured for {}.</p>
-",
+            "<p class=\"about\">Nothing could be measured for {}.</p>",
             escape(&silent.join(", "))
         );
     }

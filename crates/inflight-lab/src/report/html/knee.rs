@@ -34,11 +34,7 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         sweep.replications
     );
     let section = arms.section("knee", "Where each strategy breaks", &about);
-    format!(
-        "{section}{figures}{}</section>
-",
-        table(sweep, arms).folded()
-    )
+    format!("{section}{figures}{}</section>\n", table(sweep, arms).folded())
 }
 
 /// The levels of the only factor as numbers; `None` if there are several factors or a level is no number.

@@ -41,11 +41,11 @@ pub fn page(run: &RunOutcome) -> String {
     let marks = marks(&names);
     let mut out = String::with_capacity(1 << 18);
     let title = escape(&head::title(run)).into_owned();
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title} · Inflight run {}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n{PATTERNS}<main>\n",
+         <title>{title} · Inflight run {}</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n{PATTERNS}<main>",
         escape(&run.id),
         colours(&marks)
     );
@@ -55,9 +55,9 @@ pub fn page(run: &RunOutcome) -> String {
         out.push_str(&section(run, experiment, &arms));
     }
     out.push_str(&method::html(run));
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<footer><span>One file: no network, no script needed.</span><span>Made by Inflight {}</span></footer>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
+        "<footer><span>One file: no network, no script needed.</span><span>Made by Inflight {}</span></footer>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>",
         escape(&run.version)
     );
     out

@@ -40,9 +40,9 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     }
     let users = experiment.arms.iter().filter_map(|arm| Some((arm, arm.users.as_ref()?)));
     for (arm, users) in users {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p class=\"about\">Users of /{}: {} were served in the end, at p99 after {} ms over all their attempts; {} gave up.</p>\n",
+            "<p class=\"about\">Users of /{}: {} were served in the end, at p99 after {} ms over all their attempts; {} gave up.</p>",
             escape(&arm.name),
             grouped(users.served.count),
             ms(users.served.p99_ns),

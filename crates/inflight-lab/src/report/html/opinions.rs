@@ -50,10 +50,9 @@ pub(super) fn html(run: &RunOutcome, experiment: &ExperimentOutcome, arms: &Arms
     let mut out = arms.section("opinions", what, about);
     if dots.legend.len() > 1 {
         let summary = summary(experiment);
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>
-",
+            "<figure><div class=\"wide\">{}</div><figcaption>{}</figcaption></figure>",
             dots.svg(&summary),
             escape(&summary)
         );

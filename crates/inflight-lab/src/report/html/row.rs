@@ -40,10 +40,7 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     let spans = series::spans(experiment);
     let frame = Frame::of(experiment, &spans);
     let mut out = arms.section("arms", "One row per strategy", &introduction(experiment));
-    out.push_str(
-        "<div class=\"rows\">
-",
-    );
+    out.push_str("<div class=\"rows\">\n");
     out.push_str(
         "<div class=\"rhead\" aria-hidden=\"true\"><span><em>&nbsp;</em>Strategy</span><span><em>CAUSE</em>In flight<small>most at once, \
          log</small></span><span><em>&nbsp;</em>Wait for a permit<small>p50, bold p99, log</small></span><span><em class=\"e\">EFFECT</em>Latency\
@@ -299,7 +296,7 @@ fn overall(experiment: &ExperimentOutcome, arm: &ArmOutcome) -> String {
 fn outcomes(arm: &ArmOutcome) -> String {
     const KINDS: [(&str, &str, &[Ending]); 5] = [
         ("good", "o-good", &[Ending::Completed]),
-        ("timed out", "o-late", &[Ending::TimedOut]),
+        ("timed out", "o-late", &[Ending::TimedOut, Ending::Abandoned]),
         ("shed", "o-shed", &[Ending::Rejected]),
         (
             "failed",

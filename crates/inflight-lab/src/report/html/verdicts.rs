@@ -60,7 +60,7 @@ fn card(verdict: &Verdict, arms: &Arms<'_>) -> String {
     let _ = write!(out, "<p class=\"ci\">{}</p>", escape(&because(verdict)));
     let _ = write!(out, "<p><code>{}</code></p>", escape(&verdict.claim));
     let evidence = evidence(verdict, arms);
-    let _ = write!(out, "<p class=\"wh\">{}{evidence}</p></article>\n", escape(&verdict.comparison));
+    let _ = writeln!(out, "<p class=\"wh\">{}{evidence}</p></article>", escape(&verdict.comparison));
     out
 }
 

@@ -55,7 +55,12 @@ fn effect<'a>() -> [Column<Row<'a>>; 9] {
         Column { title: "good/s", width: 8, rank: 10, text: |row| Some(Measured::goodput(row.arm).value()) },
         Column { title: "", width: 7, rank: 7, text: |row| spread(Measured::goodput(row.arm)) },
         Column { title: "shed", width: 5, rank: 6, text: |row| share(row, &[Ending::Rejected]) },
-        Column { title: "late", width: 5, rank: 6, text: |row| share(row, &[Ending::TimedOut]) },
+        Column {
+            title: "late",
+            width: 5,
+            rank: 6,
+            text: |row| share(row, &[Ending::TimedOut, Ending::Abandoned]),
+        },
         Column {
             title: "recovers",
             width: 9,
@@ -139,7 +144,7 @@ pub(super) fn table(experiment: &ExperimentOutcome, width: usize, ink: &dyn Ink)
 
 /// A line about endings that have no column, if there were any.
 fn other_endings(out: &mut String, arm: &ArmOutcome, ink: &dyn Ink) {
-    let shown = [Ending::Completed, Ending::Failed, Ending::TimedOut, Ending::Rejected];
+    let shown = [Ending::Completed, Ending::Failed, Ending::TimedOut, Ending::Abandoned, Ending::Rejected];
     let others: Vec<String> = Ending::ALL
         .iter()
         .filter(|ending| !shown.contains(ending) && arm.ended(**ending) > 0)
