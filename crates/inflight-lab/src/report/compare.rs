@@ -422,7 +422,39 @@ mod tests {
         assert!(!found.comparable);
         let text = compare(&found, 80, &Plain);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        expect![[""]].assert_eq(&text);
+        expect![[r#"
+            a = k3f9, b = m4x2  ○ a, ● b, ◉ both; the interval is that of b − a
+            ! THESE RUNS ARE NOT COMPARABLE
+            ! different: version: 0.1.0 and 0.2.0
+            ! different: burst, seed: 42 and 7
+            ! different: burst, load: open loop, Poisson 60/s, 120/s from 6 s to 10 s and
+              closed loop
+
+            burst
+                 in flight, me…                  a      b  b − a  interval
+             As  /async          ·········◉    424    424      0  −0.278…+0.278 same
+             Li  /async-limited  ◉·········   20.0   20.0      0  −0.278…+0.278 same
+             To  /async-timeout  ◉·········   12.0   12.0      0  −0.278…+0.278 same
+                 p50, ms                         a      b  b − a  interval
+             As  /async          ·····◉····    310    310      0  0…0           same
+             Li  /async-limited  ·····◉····    310    310      0  0…0           same
+             To  /async-timeout  ·····◉····    310    310      0  0…0           same
+                 p95, ms                         a      b  b − a  interval
+             As  /async          ·········◉ 17,370 17,370      0  −482…+482     same
+             Li  /async-limited  ◉·········    990    990      0  −27.5…+27.5   same
+             To  /async-timeout  ◉·········    648    648      0  −18…+18       same
+                 p99, ms                         a      b  b − a  interval
+             As  /async          ········○● 34,740 38,214 +3,474  +2,460…+4,488 worse
+             Li  /async-limited  ◉·········  1,980  2,178   +198  +140…+256     worse
+             To  /async-timeout  ◉·········  1,296  1,426   +130  +91.8…+167    worse
+                 goodput, /s                     a      b  b − a  interval
+             As  /async          ·········◉   65.0   65.0      0  −0.694…+0.694 same
+             Li  /async-limited  ·········◉   65.0   65.0      0  −0.694…+0.694 same
+             To  /async-timeout  ◉·········   50.0   50.0      0  −0.694…+0.694 same
+
+            0 better, 3 worse, 12 the same within 5 %, 0 nobody can tell
+        "#]]
+        .assert_eq(&text);
     }
 
     #[test]

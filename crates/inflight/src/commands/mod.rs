@@ -11,6 +11,7 @@ mod list;
 mod load;
 mod measured;
 mod report;
+mod round;
 mod run;
 mod runs;
 mod serve;
