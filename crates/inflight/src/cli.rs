@@ -18,7 +18,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.";
+Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the run is invalid, 130 interrupted.";
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -35,6 +35,10 @@ pub enum Command {
     Check(Check),
     /// Print a saved run again
     Show(Show),
+    /// Write the report of a saved run: one page that needs no network and no script
+    Report(Report),
+    /// Set two saved runs side by side: every figure with its difference, the interval of that, and what it means
+    Compare(Compare),
     /// List the experiments that are built in and the runs that were saved
     List(List),
     /// Explain what the lab knows, such as the formulas of queueing theory
@@ -293,6 +297,43 @@ pub struct Show {
     /// The run's id [default: the latest]
     pub run: Option<String>,
     /// Print run.json
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight report\n  inflight report k3f9 -o k3f9.html")]
+pub struct Report {
+    /// The run's id [default: the latest]
+    pub run: Option<String>,
+    /// Where to write it, - for standard output [default: report.html beside the run]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A run is named by its id, or by the path of its directory or of its run.json. Figures are better or worse if the whole \
+interval of their difference is, the same if it is within 5 %, and otherwise nobody can tell.\n\nExamples:\n  \
+inflight compare j7d1 k3f9\n  inflight compare baseline/run.json k3f9 --gate"
+)]
+pub struct Compare {
+    /// The run to compare with
+    pub a: String,
+    /// The run that is compared with it
+    pub b: String,
+    /// Exit with 3 if a figure got worse, and with 2 if the runs are not comparable
+    #[arg(long)]
+    pub gate: bool,
+    /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

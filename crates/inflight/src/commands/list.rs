@@ -7,6 +7,7 @@ use super::{
     suite::{EXPERIMENTS, GROUPS, Group, SUITE, members},
 };
 use crate::{cli, terminal::print};
+use inflight_lab::report;
 use std::fmt::Write as _;
 
 pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
@@ -38,8 +39,10 @@ pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
             (true, false) => "  invalid",
         };
         let names: Vec<&str> = run.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+        let tally = report::tally(run.experiments.iter().flat_map(|experiment| &experiment.verdicts));
+        let tally = if tally.is_empty() { tally } else { format!("  {tally}") };
         let seed = run.experiments.first().map_or(String::new(), |first| format!("  seed {}", first.seed));
-        writeln!(out, "  {}  {:16}{seed}{state}", run.id, names.join(", "))?;
+        writeln!(out, "  {}  {:16}{seed}{tally}{state}", run.id, names.join(", "))?;
     }
     print(&out);
     Ok(Exit::Done)

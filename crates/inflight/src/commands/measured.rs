@@ -198,6 +198,7 @@ impl<'a> Subject<'a> {
             seed: self.seed,
             time_scale: self.time_scale,
             workload: self.workload.to_string(),
+            objective_ns: self.workload.objective.map(|objective| objective.as_nanos() as u64),
             phases: Vec::new(),
             warmup_ns: self.workload.warmup.as_nanos() as u64,
             counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),

@@ -1,6 +1,7 @@
 //! One file per command. Each returns how the program ends.
 
 mod check;
+mod compare;
 mod doctor;
 mod expect;
 mod explain;
@@ -10,6 +11,7 @@ mod library;
 mod list;
 mod load;
 mod measured;
+mod report;
 mod round;
 mod run;
 mod runs;
@@ -38,7 +40,7 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
-    /// It measured, and a verdict was not as expected.
+    /// An expectation was missed.
     Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
@@ -85,6 +87,8 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
+        Some(Command::Report(flags)) => report::run(&flags),
+        Some(Command::Compare(flags)) => compare::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
         Some(Command::Doctor) => doctor::run(),

@@ -7,7 +7,7 @@ use super::{
     measured::{Books, Run, Session},
     raise_open_files,
     round::{LEAD, Round},
-    runs::RunDir,
+    runs::{self, PAGE, RunDir},
     runtime,
 };
 use crate::{
@@ -191,6 +191,7 @@ fn set_beside_twins(
 /// Saves what is about the whole run.
 pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
     dir.write("run.json", json(outcome)?.as_bytes())?;
+    dir.write(PAGE, report::page(outcome).as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
@@ -221,8 +222,11 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
+    let before = runs::before(&flags.runs.dir, outcome);
+    let compare =
+        before.map_or(String::new(), |id| format!("Compare  inflight compare {id} {}\n", outcome.id));
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
+        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    inflight run{files}{only}\n"
     ));
     Ok(())
 }
