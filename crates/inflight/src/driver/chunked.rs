@@ -16,13 +16,22 @@ pub(super) struct Chunks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// In a size, of so many digits so far.
-    Size { size: u64, digits: u8 },
+    Size {
+        size: u64,
+        digits: u8,
+    },
     /// After a size, before the end of its line.
-    Extension { size: u64 },
+    Extension {
+        size: u64,
+    },
     /// After the CR of a size's line.
-    SizeEnd { size: u64 },
+    SizeEnd {
+        size: u64,
+    },
     /// So many bytes of the chunk are to come.
-    Data { left: u64 },
+    Data {
+        left: u64,
+    },
     /// Before the CR, or the LF, that ends a chunk's data.
     DataCr,
     DataLf,

@@ -218,10 +218,8 @@ impl Core {
         });
         let source = &mut self.sources[number as usize];
         let data = u64::from(source.generation) << 32 | u64::from(number);
-        let flags = epoll::EventFlags::IN
-            | epoll::EventFlags::OUT
-            | epoll::EventFlags::RDHUP
-            | epoll::EventFlags::ET;
+        let flags =
+            epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
         if let Err(error) = epoll::add(&self.epoll, socket, epoll::EventData::new_u64(data), flags) {
             self.free_sources.push(number);
             return Err(error.into());
@@ -270,14 +268,21 @@ impl Core {
     }
 
     /// Waits until something happens, as long as is right now, and moves those who are to be woken to `woken`.
-    fn wait(&mut self, now: Instant, events: &mut Vec<epoll::Event>, woken: &mut Vec<Waker>) -> io::Result<()> {
+    fn wait(
+        &mut self,
+        now: Instant,
+        events: &mut Vec<epoll::Event>,
+        woken: &mut Vec<Waker>,
+    ) -> io::Result<()> {
         let wait = match self.ready.is_empty() && !self.over {
             true => self.pace.wait(now, self.timers.next()),
             false => Wait::Look,
         };
         let timeout = match wait {
             Wait::Look => Some(Timespec::default()),
-            Wait::For(time) => Some(Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() }),
+            Wait::For(time) => {
+                Some(Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() })
+            }
             Wait::Forever => None,
         };
         self.rounds = 0;

@@ -169,7 +169,8 @@ impl Answer {
     }
 
     fn on_connection(&mut self, value: &[u8]) {
-        let has = |word: &[u8]| value.split(|b| *b == b',').any(|w| w.trim_ascii().eq_ignore_ascii_case(word));
+        let has =
+            |word: &[u8]| value.split(|b| *b == b',').any(|w| w.trim_ascii().eq_ignore_ascii_case(word));
         if has(b"close") {
             self.is_kept = false;
         } else if has(b"keep-alive") {
@@ -273,10 +274,22 @@ mod tests {
         ("HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nok", 200, true),
         ("HTTP/1.1 204 No Content\r\ncontent-length: 7\r\n\r\n", 204, true),
         ("HTTP/1.1 304 Not Modified\r\n\r\n", 304, true),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 500 E\r\ncontent-length: 1\r\n\r\n!", 500, true),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 500 E\r\ncontent-length: 1\r\n\r\n!",
+            500,
+            true,
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", 200, true),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n0\r\nt: 1\r\n\r\n", 200, true),
-        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n1\r\nx\r\n0\r\n\r\n", 200, true),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\nA;x=\"y\"\r\n0123456789\r\n0\r\nt: 1\r\n\r\n",
+            200,
+            true,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+            200,
+            true,
+        ),
         ("HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, false),
         ("HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\nuntil the end", 200, false),
     ];
@@ -332,13 +345,16 @@ mod tests {
     fn times_are_read_off_the_servers_timing() {
         let us = |micros| Some(Duration::from_micros(micros));
         let mut timing = Timing::default();
-        timing.add("A;dur=97.100, wait;dur=1.250, wait;dur=1, B;dur=812.000, total;dur=813.3, cache;desc=hit");
+        timing
+            .add("A;dur=97.100, wait;dur=1.250, wait;dur=1, B;dur=812.000, total;dur=813.3, cache;desc=hit");
         assert_eq!(timing, Timing { wait: us(2250), a: us(97_100), b: us(812_000), inside: us(813_300) });
     }
 
     #[test]
     fn what_is_no_time_is_left_out() {
-        for text in ["", "wait", "wait;dur=", "wait;dur=-1", "wait;dur=NaN", "wait;dur=1e300", "total;dur=inf"] {
+        for text in
+            ["", "wait", "wait;dur=", "wait;dur=-1", "wait;dur=NaN", "wait;dur=1e300", "total;dur=inf"]
+        {
             let mut timing = Timing::default();
             timing.add(text);
             assert_eq!(timing, Timing::default(), "{text}");

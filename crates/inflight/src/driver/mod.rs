@@ -108,8 +108,15 @@ impl Plan {
         let in_flight = Arc::new(AtomicU32::new(0));
         let (give, reports) = mpsc::unbounded_channel();
         let (plan, meter) = (Arc::new(self), Meter::start());
-        let mut run =
-            Run { epoch, begin, plan: plan.clone(), recorders: Vec::new(), stops: Vec::new(), reports, meter };
+        let mut run = Run {
+            epoch,
+            begin,
+            plan: plan.clone(),
+            recorders: Vec::new(),
+            stops: Vec::new(),
+            reports,
+            meter,
+        };
         for number in 0..workers {
             let recorder = Arc::new(plan.recorder(begin).sharing(in_flight.clone()));
             let stop = Stop::new();
@@ -185,7 +192,9 @@ impl Run {
     pub async fn ended(&mut self) -> io::Result<(Record, Effort)> {
         let mut reports = Vec::new();
         while reports.len() < self.recorders.len() {
-            reports.push(self.reports.recv().await.unwrap_or_else(|| Err(io::Error::other("a worker panicked")))?);
+            reports.push(
+                self.reports.recv().await.unwrap_or_else(|| Err(io::Error::other("a worker panicked")))?,
+            );
         }
         let effort = self.meter.effort(&reports);
         let record = merged(reports.into_iter().map(|report| report.record)).expect("a run has a worker");

@@ -1,9 +1,6 @@
 //! What is asked: requests with places for numbers, and weighted mixes of them.
 
-use inflight_lab::{
-    draws::Stream,
-    wire::MAX_CLASSES,
-};
+use inflight_lab::{draws::Stream, wire::MAX_CLASSES};
 use inflight_strategies::rt::Rng as _;
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -27,11 +24,11 @@ impl Template {
         while let Some(open) = rest.find('{') {
             let Some(close) = rest[open..].find('}').map(|close| open + close) else { break };
             let Some(piece) = place(&rest[open + 1..close]) else {
-                template.push(rest[..=open].as_bytes());
+                template.push(&rest.as_bytes()[..=open]);
                 rest = &rest[open + 1..];
                 continue;
             };
-            template.push(rest[..open].as_bytes());
+            template.push(&rest.as_bytes()[..open]);
             template.0.push(piece);
             rest = &rest[close + 1..];
         }

@@ -156,7 +156,7 @@ impl Inner {
                     [] => Err(Break::Reset),
                     piece => answer.take(piece).map_err(|Malformed| Break::Protocol),
                 });
-                let is_whole = std::task::ready!(received).map_err(|_| Break::Reset).flatten();
+                let is_whole = std::task::ready!(received).unwrap_or(Err(Break::Reset));
                 if wire.first_byte.is_none() && answer.received > 0 {
                     wire.first_byte = Some(self.world.now());
                 }

@@ -14,13 +14,7 @@ use inflight_lab::{
     workload::{Traffic, Workload},
 };
 use inflight_strategies::rt::{Clock as _, Executor as _, First, Instant, Task as _, race};
-use std::{
-    io,
-    num::NonZero,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, num::NonZero, pin::pin, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// What a worker is to do.
@@ -69,7 +63,11 @@ impl Stop {
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Starts a worker's thread.
-pub(super) fn start(order: Order, stop: Stop, give: mpsc::UnboundedSender<io::Result<Report>>) -> io::Result<()> {
+pub(super) fn start(
+    order: Order,
+    stop: Stop,
+    give: mpsc::UnboundedSender<io::Result<Report>>,
+) -> io::Result<()> {
     let name = format!("worker-{}", order.share.number);
     std::thread::Builder::new().name(name).spawn(move || {
         // Nobody listens any more: then nobody wants to know.
