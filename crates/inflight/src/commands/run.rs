@@ -4,35 +4,36 @@ use super::{
     Exit, interrupted,
     json::json,
     library::Source,
-    measured::{Run, Subject, progress},
+    measured::{Run, Subject},
     raise_open_files,
     runs::RunDir,
     runtime,
     target_app::TargetApp,
 };
 use crate::{
+    app::router::ID,
     cli,
-    http_client::{HttpTarget, Options},
+    driver::{Ask, Epoch, Peer, Plan, Watch},
     live,
     terminal::{StatusLine, ink, print, say, width},
     timer_error,
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
-use http::Uri;
 use inflight_lab::{
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
-    load::Driver,
     log::MAX_ENTRIES,
     record::Record,
     report,
     twin::{self, TimerError},
     workload::Workload,
 };
-use inflight_strategies::rt::{Clock as _, First, Instant, race};
+use inflight_strategies::rt::{First, Instant, race};
 use std::{pin::Pin, time::Duration};
 
-/// Time for the first connection before the first request is due.
+/// Time for everything to be ready before the first request is due.
 const LEAD: Duration = Duration::from_millis(200);
+/// The most connections to an arm.
+const CONNECTIONS: usize = 20_000;
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
@@ -136,8 +137,7 @@ async fn measure_experiment(
     let mut records: Vec<(&str, Record)> = Vec::new();
     let mut complete = true;
     for arm in arms {
-        let driver = prepare(document.seed, workload.clone());
-        let (record, ended) = measure_arm(&driver, place, arm, interrupt.as_mut()).await?;
+        let (record, ended) = measure_arm(document.seed, &workload, place, arm, interrupt.as_mut()).await?;
         complete = ended;
         if ended || record.offered > 0 {
             records.push((arm, record));
@@ -154,37 +154,40 @@ async fn measure_experiment(
     Ok((outcome, complete))
 }
 
-/// The driver of one arm.
-fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
-    let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed }
-}
-
 /// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
 /// its end.
 async fn measure_arm(
-    driver: &Driver<live::World>,
+    seed: u64,
+    workload: &Workload,
     place: Place<'_>,
     arm: &str,
     interrupt: Pin<&mut impl Future>,
 ) -> anyhow::Result<(Record, bool)> {
     let app = TargetApp::start(&place.dir.path.join(format!("{}experiment.toml", place.folder)))?;
-    let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
-    let options = Options { connections: 20_000, numbered: true };
-    let world = driver.world.clone();
-    let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
-    let driver = Driver { start: world.now() + LEAD, ..driver.clone() };
-    let recorder = driver.logging_recorder(MAX_ENTRIES);
-    let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
-    let ended = race(driver.run(&target, &recorder), interrupt).await;
+    let numbered = Ask { headers: vec![(ID.to_string(), "{id}".into())], ..Ask::get(format!("/{arm}")) };
+    let plan = Plan::get(workload.clone(), seed, Peer::Tcp(app.address), &app.address.to_string(), "/");
+    let plan = Plan { asks: vec![numbered], connections: CONNECTIONS, log: Some(MAX_ENTRIES), ..plan };
+    let mut run = plan.start(Epoch::now(), Instant::ZERO + LEAD)?;
+    let progress = tokio::spawn(progress(format!("/{arm}  "), run.watch()));
+    let ended = {
+        let mut interrupt = interrupt;
+        match race(run.ended(), interrupt.as_mut()).await {
+            First::Left(record) => Some(record),
+            First::Right(_) => None,
+        }
+    };
     progress.abort();
     StatusLine::new().clear();
     match ended {
-        First::Left(record) => {
+        Some(record) => {
+            let record = record?;
             say(&format!("  /{arm}: {} requests offered and accounted for", record.offered));
             Ok((record, true))
         }
-        First::Right(_) => Ok((recorder.close(world.now()), false)),
+        None => {
+            run.stop();
+            Ok((run.ended().await?, false))
+        }
     }
 }
 
@@ -239,4 +242,14 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
         "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
     ));
     Ok(())
+}
+
+/// Shows how it goes, twice a second, until it is aborted. `label` stands first.
+async fn progress(label: String, watch: Watch) {
+    let (status, mut glances) = (StatusLine::new(), tokio::time::interval(Duration::from_millis(500)));
+    loop {
+        glances.tick().await;
+        let (passed, total) = (watch.passed().as_secs_f64(), watch.duration().as_secs_f64());
+        status.show(&format!("▸ {label}{passed:.0} s of {total:.0} s  in flight {}", watch.in_flight()));
+    }
 }

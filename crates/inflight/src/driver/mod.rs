@@ -29,7 +29,6 @@ pub use world::{Epoch, Sleep, World, run};
 
 use effort::Meter;
 use inflight_lab::{
-    audit::Effort,
     load::Share,
     record::{Record, Recorder},
     workload::{Traffic, Workload},
@@ -106,27 +105,19 @@ impl Plan {
     pub fn start(self, epoch: Epoch, begin: Instant) -> io::Result<Run> {
         let workers = self.workers();
         let in_flight = Arc::new(AtomicU32::new(0));
-        let (give, reports) = mpsc::unbounded_channel();
+        let (give, coming) = mpsc::unbounded_channel();
         let (plan, meter) = (Arc::new(self), Meter::start());
-        let mut run = Run {
-            epoch,
-            begin,
-            plan: plan.clone(),
-            recorders: Vec::new(),
-            stops: Vec::new(),
-            reports,
-            meter,
-        };
+        let (mut recorders, mut stops) = (Vec::new(), Vec::new());
         for number in 0..workers {
             let recorder = Arc::new(plan.recorder(begin).sharing(in_flight.clone()));
             let stop = Stop::new();
             let share = Share { number, of: workers };
             let order = Order { plan: plan.clone(), epoch, begin, share, recorder: recorder.clone() };
             worker::start(order, stop.clone(), give.clone())?;
-            run.recorders.push(recorder);
-            run.stops.push(stop);
+            recorders.push(recorder);
+            stops.push(stop);
         }
-        Ok(run)
+        Ok(Run { watch: Watch { epoch, begin, plan, recorders }, stops, coming, reports: Vec::new(), meter })
     }
 
     fn recorder(&self, begin: Instant) -> Recorder {
@@ -147,19 +138,31 @@ impl Plan {
 /// A plan at work. Dropping it stops the workers.
 #[derive(Debug)]
 pub struct Run {
+    watch: Watch,
+    stops: Vec<Stop>,
+    coming: mpsc::UnboundedReceiver<io::Result<Report>>,
+    reports: Vec<Report>,
+    meter: Meter,
+}
+
+/// A look at a run while it lasts.
+#[derive(Clone, Debug)]
+pub struct Watch {
     epoch: Epoch,
     begin: Instant,
     plan: Arc<Plan>,
     recorders: Vec<Arc<Recorder>>,
-    stops: Vec<Stop>,
-    reports: mpsc::UnboundedReceiver<io::Result<Report>>,
-    meter: Meter,
 }
 
-impl Run {
-    /// How much of it has passed, at most its duration.
+impl Watch {
+    /// How long requests start.
+    pub fn duration(&self) -> Duration {
+        self.plan.workload.duration
+    }
+
+    /// How much of that has passed.
     pub fn passed(&self) -> Duration {
-        (self.epoch.passed() - self.begin).min(self.plan.workload.duration)
+        (self.epoch.passed() - self.begin).min(self.duration())
     }
 
     /// Worker threads.
@@ -172,15 +175,17 @@ impl Run {
         self.recorders.iter().map(|recorder| recorder.in_flight()).sum()
     }
 
-    /// The books of every worker, for whoever watches: [`Recorder::close`] shows how they stand.
-    pub fn recorders(&self) -> &[Arc<Recorder>] {
-        &self.recorders
-    }
-
     /// The books as they stand. It copies all of them: a few times a second is often enough.
     pub fn so_far(&self) -> Record {
         let now = self.epoch.passed();
         merged(self.recorders.iter().map(|recorder| recorder.close(now))).expect("a run has a worker")
+    }
+}
+
+impl Run {
+    /// A look at it, for whoever shows how it goes.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// No request is begun any more, no answer waited for.
@@ -188,17 +193,18 @@ impl Run {
         self.stops.iter().for_each(Stop::stop);
     }
 
-    /// Waits until it is over, and returns the books of all workers as one, with what they cost.
-    pub async fn ended(&mut self) -> io::Result<(Record, Effort)> {
-        let mut reports = Vec::new();
-        while reports.len() < self.recorders.len() {
-            reports.push(
-                self.reports.recv().await.unwrap_or_else(|| Err(io::Error::other("a worker panicked")))?,
-            );
+    /// Waits until it is over, and returns the books of all workers as one, with what they cost. It may be asked again if
+    /// the answer was not awaited.
+    pub async fn ended(&mut self) -> io::Result<Record> {
+        while self.reports.len() < self.stops.len() {
+            let report = self.coming.recv().await;
+            self.reports.push(report.unwrap_or_else(|| Err(io::Error::other("a worker panicked")))?);
         }
-        let effort = self.meter.effort(&reports);
-        let record = merged(reports.into_iter().map(|report| report.record)).expect("a run has a worker");
-        Ok((record, effort))
+        let effort = self.meter.effort(&self.reports);
+        let records = std::mem::take(&mut self.reports).into_iter().map(|report| report.record);
+        let mut record = merged(records).expect("a run has a worker");
+        record.effort = Some(effort);
+        Ok(record)
     }
 }
 

@@ -82,7 +82,7 @@ fn plan(workload: Workload, peer: Peer) -> Plan {
 fn drive(plan: Plan) -> Record {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut run = plan.start(Epoch::now(), BEGIN).expect("it starts");
-    runtime.block_on(run.ended()).expect("it ends").0
+    runtime.block_on(run.ended()).expect("it ends")
 }
 
 /// Drives, and tells how requests ended; every one is accounted for, sent or not.
@@ -273,7 +273,7 @@ fn workers_offer_together_exactly_what_one_would() {
     let plan = Plan { asks: vec![Ask::get("/{id}")], workers: Some(3), ..plan(requests(100), peer) };
     let record = drive(plan);
     assert_eq!(record.endings, all(Ending::Completed, 100));
-    assert_eq!(seen.load(Ordering::Relaxed), (0..100).map(|id| id * id).sum());
+    assert_eq!(seen.load(Ordering::Relaxed), (0..100_u64).map(|id| id * id).sum::<u64>());
     assert_eq!(record.timeline.iter().map(|tick| tick.completed).sum::<u32>(), 100);
 }
 
@@ -327,9 +327,11 @@ fn stopping_shows_what_was_measured_and_leaves_nothing_open() {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let mut run = plan(requests(60_000), silent).start(Epoch::now(), BEGIN).expect("it starts");
-    crate::wait::eventually("some are in flight", || if run.in_flight() >= 5 { Ok(()) } else { Err(()) });
+    crate::wait::eventually("some are in flight", || {
+        if run.watch().in_flight() >= 5 { Ok(()) } else { Err(()) }
+    });
     run.stop();
-    let (record, _) = runtime.block_on(run.ended()).expect("it ends");
+    let record = runtime.block_on(run.ended()).expect("it ends");
     let wires = record.wires.expect("books");
     assert!(record.offered >= 5 && record.offered < 60_000);
     assert_eq!(record.endings, all(Ending::Unfinished, record.offered));
@@ -339,7 +341,7 @@ fn stopping_shows_what_was_measured_and_leaves_nothing_open() {
 #[test]
 fn a_pacing_world_has_tasks_and_timers_like_any_other() {
     let out = run(Epoch::now(), |world: World| async move {
-        let sleeper = move |ms| async move {
+        let sleeper = move |ms: u64| async move {
             world.sleep_until(Instant::from_nanos(ms * 1_000_000)).await;
             ms
         };
