@@ -31,6 +31,6 @@ pub use outcome::{
     Validity, Verdict, VerdictKind, VirtualTime, tail,
 };
 pub use reader::ReadFile;
-pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};
+pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, MAX_ROUNDS};
 pub use sweep::{Cell, Job, MAX_CELLS, MAX_JOBS, Sweep, SweepError, set_levels};
 pub use sweep_outcome::{Replications, Row, SWEEP_SCHEMA, SweepOutcome};

@@ -14,6 +14,42 @@ use inflight_lab::{
 use inflight_strategies::rt::Clock as _;
 use std::{sync::Arc, time::Duration};
 
+/// The books of one arm: all its rounds together, and the figures of each.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) name: String,
+    pub(super) rounds: Vec<RoundFigures>,
+    /// Timeline and log are those of the first round.
+    pub(super) together: Record,
+}
+
+impl Books {
+    /// Books whose first round, with this seed, is `record`.
+    pub(super) fn open(name: &str, seed: u64, record: Record) -> Books {
+        Books { name: name.into(), rounds: vec![RoundFigures::of(seed, &record)], together: record }
+    }
+
+    /// Adds a round to the books of the arm `name` in `all`, or opens them.
+    pub(super) fn add(all: &mut Vec<Books>, name: &str, seed: u64, record: Record) {
+        match all.iter_mut().find(|books| books.name == name) {
+            Some(books) => {
+                books.rounds.push(RoundFigures::of(seed, &record));
+                books.together.absorb(&record);
+            }
+            None => all.push(Books::open(name, seed, record)),
+        }
+    }
+
+    /// How long was counted in one round.
+    fn counted(&self) -> Duration {
+        self.together.counted() / self.rounds.len() as u32
+    }
+
+    fn outcome(&self) -> ArmOutcome {
+        ArmOutcome { rounds: self.rounds.clone(), ..ArmOutcome::of(&self.name, &self.together) }
+    }
+}
+
 /// What a run was: everything but its experiments.
 #[derive(Clone, Debug)]
 pub(super) struct Run {
@@ -67,13 +103,9 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Sums the books of every arm up, each measured in one round.
-    pub(super) fn outcome<N: AsRef<str>>(self, records: &[(N, Record)], complete: bool) -> ExperimentOutcome {
-        let arm = |(name, record): &(N, Record)| ArmOutcome {
-            rounds: vec![RoundFigures::of(self.seed, record)],
-            ..ArmOutcome::of(name.as_ref(), record)
-        };
-        let arms: Vec<ArmOutcome> = records.iter().map(arm).collect();
+    /// Sums the books of every arm up.
+    pub(super) fn outcome(self, books: &[Books], rounds: Rounds) -> ExperimentOutcome {
+        let arms: Vec<ArmOutcome> = books.iter().map(Books::outcome).collect();
         ExperimentOutcome {
             name: self.name.into(),
             question: self.question.map(str::to_string),
@@ -83,8 +115,8 @@ impl<'a> Subject<'a> {
             workload: self.workload.to_string(),
             phases: Vec::new(),
             warmup_ns: self.workload.warmup.as_nanos() as u64,
-            counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
-            rounds: Rounds { planned: 1, done: u32::from(complete) },
+            counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),
+            rounds,
             validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
             arms,
             verdicts: Vec::new(),

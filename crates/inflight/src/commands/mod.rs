@@ -9,6 +9,7 @@ mod library;
 mod list;
 mod load;
 mod measured;
+mod round;
 mod run;
 mod runs;
 mod serve;

@@ -4,43 +4,32 @@ use super::{
     Exit, interrupted,
     json::json,
     library::Source,
-    measured::{Run, Subject},
+    measured::{Books, Run, Subject},
     raise_open_files,
+    round::{LEAD, Round},
     runs::RunDir,
     runtime,
-    target_app::TargetApp,
 };
 use crate::{
-    app::router::ID,
-    cli,
-    driver::{Ask, Epoch, Peer, Plan, Watch},
-    live,
-    terminal::{StatusLine, ink, print, say, width},
+    cli, live,
+    terminal::{ink, print, say, width},
     timer_error,
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use inflight_lab::{
-    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
-    log::MAX_ENTRIES,
-    record::Record,
+    experiment::{Document, ExperimentOutcome, Rounds, RunOutcome, RunWorld},
     report,
     twin::{self, TimerError},
     workload::Workload,
 };
-use inflight_strategies::rt::{First, Instant, race};
-use std::{pin::Pin, time::Duration};
-
-/// Time for everything to be ready before the first request is due.
-const LEAD: Duration = Duration::from_millis(200);
-/// The most connections to an arm.
-const CONNECTIONS: usize = 20_000;
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
     let sources: Vec<Source> = flags
         .experiments
         .iter()
-        .map(|name| Source::chosen(name, flags.seed, &flags.only))
+        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
         .collect::<anyhow::Result<_>>()?;
     raise_open_files();
     let runtime = runtime(None)?;
@@ -92,12 +81,16 @@ impl Place<'_> {
         source.files.iter().try_for_each(|(name, text)| self.write(name, text.as_bytes()))
     }
 
+    /// Where one of them lies.
+    fn path(self, name: &str) -> PathBuf {
+        self.dir.path.join(format!("{}{name}", self.folder))
+    }
+
     /// Saves what belongs to an experiment's arms.
-    pub(super) fn save_records<N: AsRef<str>>(self, records: &[(N, Record)]) -> anyhow::Result<()> {
-        self.write("latency.hlog", &histogram_log(records)?)?;
-        for (name, record) in records {
-            if let Some(log) = &record.log {
-                let name = name.as_ref();
+    pub(super) fn save_books(self, books: &[Books]) -> anyhow::Result<()> {
+        self.write("latency.hlog", &histogram_log(books)?)?;
+        for Books { name, together, .. } in books {
+            if let Some(log) = &together.log {
                 self.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
             }
         }
@@ -129,78 +122,64 @@ async fn measure_experiment(
 ) -> anyhow::Result<(ExperimentOutcome, bool)> {
     place.save_source(source)?;
     let document = &source.document;
-    let workload = document.workload.clone().expect("only experiments get here");
+    let workload = document.workload.as_ref().expect("only experiments get here");
     let arms: Vec<&str> =
         source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
-    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
-    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", place.dir.id, source.name, arms.len()));
-    let mut records: Vec<(&str, Record)> = Vec::new();
-    let mut complete = true;
-    for arm in arms {
-        let (record, ended) = measure_arm(document.seed, &workload, place, arm, interrupt.as_mut()).await?;
+    say(&format!("run {}  {}", place.dir.id, plan(document, workload, arms.len(), &source.name)));
+    let file = place.path("experiment.toml");
+    let (mut books, mut done, mut complete) = (Vec::new(), 0, true);
+    for number in 0..document.rounds {
+        let label = if document.rounds > 1 {
+            format!("round {} of {}  ", number + 1, document.rounds)
+        } else {
+            String::new()
+        };
+        let seed = document.seed.wrapping_add(u64::from(number));
+        let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let round = Round { file: &file, workload, seed, together, logged, label };
+        // Another arm comes first in every round.
+        let mut order = arms.clone();
+        order.rotate_left(number as usize % arms.len());
+        let (records, ended) = round.measure(&order, interrupt.as_mut()).await?;
         complete = ended;
-        if ended || record.offered > 0 {
-            records.push((arm, record));
+        done += u32::from(ended);
+        // Of a round that was cut short only the first is shown: the others would not be of the same length.
+        if ended || number == 0 {
+            let measured = order.iter().zip(records).filter(|(_, record)| ended || record.offered > 0);
+            measured.for_each(|(arm, record)| Books::add(&mut books, arm, seed, record));
         }
         if !complete {
             break;
         }
     }
-    let mut outcome = Subject::of(source).outcome(&records, complete);
+    books.sort_by_key(|books: &Books| document.number_of(&books.name));
+    let mut outcome = Subject::of(source).outcome(&books, Rounds { planned: document.rounds, done });
     outcome.set_theory(document);
     outcome.set_diagnosis(document);
-    set_beside_twins(&mut outcome, document, &records, timers);
-    place.save_records(&records)?;
+    set_beside_twins(&mut outcome, document, &books, timers);
+    place.save_books(&books)?;
     Ok((outcome, complete))
 }
 
-/// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
-/// its end.
-async fn measure_arm(
-    seed: u64,
-    workload: &Workload,
-    place: Place<'_>,
-    arm: &str,
-    interrupt: Pin<&mut impl Future>,
-) -> anyhow::Result<(Record, bool)> {
-    let app = TargetApp::start(&place.dir.path.join(format!("{}experiment.toml", place.folder)))?;
-    let numbered = Ask { headers: vec![(ID.to_string(), "{id}".into())], ..Ask::get(format!("/{arm}")) };
-    let plan = Plan::get(workload.clone(), seed, Peer::Tcp(app.address), &app.address.to_string(), "/");
-    let plan = Plan { asks: vec![numbered], connections: CONNECTIONS, log: Some(MAX_ENTRIES), ..plan };
-    let mut run = plan.start(Epoch::now(), Instant::ZERO + LEAD)?;
-    let progress = tokio::spawn(progress(format!("/{arm}  "), run.watch()));
-    let ended = {
-        let mut interrupt = interrupt;
-        match race(run.ended(), interrupt.as_mut()).await {
-            First::Left(record) => Some(record),
-            First::Right(_) => None,
-        }
-    };
-    progress.abort();
-    StatusLine::new().clear();
-    match ended {
-        Some(record) => {
-            let record = record?;
-            say(&format!("  /{arm}: {} requests offered and accounted for", record.offered));
-            Ok((record, true))
-        }
-        None => {
-            run.stop();
-            Ok((run.ended().await?, false))
-        }
-    }
+/// What will be done, in words.
+fn plan(document: &Document, workload: &Workload, arms: usize, name: &str) -> String {
+    let at_once = if document.together { arms } else { 1 };
+    let turns = arms.div_ceil(at_once.max(1)) as f64 * f64::from(document.rounds);
+    let seconds = (workload.duration + LEAD).as_secs_f64() * turns;
+    let rounds = if document.rounds > 1 { format!(" in {} rounds", document.rounds) } else { String::new() };
+    format!("{name}  {arms} arms{rounds}, about {seconds:.0} s")
 }
 
 /// Gives every arm its twin: the same requests in virtual time.
 fn set_beside_twins(
     outcome: &mut ExperimentOutcome,
     document: &Document,
-    records: &[(&str, Record)],
+    books: &[Books],
     timers: Option<&TimerError>,
 ) {
-    for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
-        let number = document.number_of(name).expect("only arms of the document are measured");
-        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, timers));
+    for (arm, books) in outcome.arms.iter_mut().zip(books) {
+        let number = document.number_of(&books.name).expect("only arms of the document are measured");
+        arm.twin = books.together.log.as_ref().map(|log| twin::of(document, number, log, timers));
     }
 }
 
@@ -211,13 +190,12 @@ pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()>
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::Result<Vec<u8>> {
+fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
         .begin_log_with(&mut out, &mut serializer)?;
-    for (name, record) in records {
-        let name = name.as_ref();
+    for Books { name, together: record, .. } in books {
         for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
             let tag = format!("{name}.{kind}");
             let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);
@@ -242,14 +220,4 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
         "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
     ));
     Ok(())
-}
-
-/// Shows how it goes, twice a second, until it is aborted. `label` stands first.
-async fn progress(label: String, watch: Watch) {
-    let (status, mut glances) = (StatusLine::new(), tokio::time::interval(Duration::from_millis(500)));
-    loop {
-        glances.tick().await;
-        let (passed, total) = (watch.passed().as_secs_f64(), watch.duration().as_secs_f64());
-        status.show(&format!("▸ {label}{passed:.0} s of {total:.0} s  in flight {}", watch.in_flight()));
-    }
 }

@@ -8,7 +8,7 @@ use super::{
     Exit,
     json::json,
     library::Source,
-    measured::{Run, Subject},
+    measured::{Books, Run, Subject},
     run::{Place, folders, save_run},
     runs::RunDir,
     workers::Workers,
@@ -20,7 +20,7 @@ use crate::{
 use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
-    experiment::{ExperimentOutcome, RunOutcome, RunWorld, VirtualTime},
+    experiment::{Document, ExperimentOutcome, Rounds, RunOutcome, RunWorld, VirtualTime},
     record::Record,
     report,
     sim::{Settings, Stuck, Trace},
@@ -31,7 +31,7 @@ use inflight_strategies::rt::Clock as _;
 use std::{sync::Arc, time::Duration};
 
 pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
-    let read = |name: &String| Source::chosen(name, flags.seed, &flags.only)?.set(&flags.set);
+    let read = |name: &String| Source::chosen(name, &flags.choice, &flags.only)?.set(&flags.set);
     let sources: Vec<Source> = flags.experiments.iter().map(read).collect::<anyhow::Result<_>>()?;
     let workers = Workers::new(flags.threads)?;
     let clock = live::World::new(workers.runtime().handle().clone());
@@ -73,14 +73,16 @@ fn sweeps(
 /// What became of one arm.
 type Ended = Result<(Record, Trace), Stuck>;
 
-/// Every arm of an experiment, once.
+/// Every arm of an experiment in every round.
 struct Trials {
     /// The arms that were to be run, as numbers of endpoints.
     arms: Vec<usize>,
     watched: Vec<Arc<Watched>>,
-    /// By name, those that were run to their end.
-    records: Vec<(String, Record)>,
+    /// Those that were run to their end.
+    books: Vec<Books>,
+    /// Round by round, and in each the arms.
     traces: Vec<Trace>,
+    rounds: Rounds,
     complete: bool,
 }
 
@@ -89,31 +91,39 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
     let watched = watch::each(flags, arms.len());
     let (document, chosen, sinks) = (source.document.clone(), arms.clone(), watched.clone());
     let job = move |number: usize| {
+        let (round, arm) = (number / chosen.len(), number % chosen.len());
+        // Only the first round is watched.
         let sink: Arc<dyn Sink> = match sinks.get(number) {
             Some(watched) => watched.clone(),
             None => Arc::new(()),
         };
-        trial::run(&document, chosen[number], Settings::default(), sink)
+        let document = Document { seed: document.seed.wrapping_add(round as u64), ..document.clone() };
+        trial::run(&document, chosen[arm], Settings::default(), sink)
     };
-    let mut ended: Vec<Option<Ended>> = arms.iter().map(|_| None).collect();
-    let complete = workers.run(arms.len(), job, |number, result| ended[number] = Some(result));
-    let (mut records, mut traces) = (Vec::new(), Vec::new());
-    for (number, result) in ended.into_iter().enumerate() {
-        let name = &source.document.endpoints[arms[number]].name;
-        if let Some(result) = result {
-            let (record, trace) = result.with_context(|| format!("{}: /{name}", source.file))?;
-            records.push((name.clone(), record));
-            traces.push(trace);
+    let planned = source.document.rounds;
+    let mut ended: Vec<Option<Ended>> = (0..arms.len() * planned as usize).map(|_| None).collect();
+    let complete = workers.run(ended.len(), job, |number, result| ended[number] = Some(result));
+    let (mut books, mut traces, mut done) = (Vec::new(), Vec::new(), 0);
+    for (round, ended) in ended.chunks_mut(arms.len()).enumerate() {
+        let whole = ended.iter().all(Option::is_some);
+        done += u32::from(whole);
+        for (arm, result) in arms.iter().zip(ended).filter(|_| whole || round == 0) {
+            let name = &source.document.endpoints[*arm].name;
+            if let Some(result) = result.take() {
+                let (record, trace) = result.with_context(|| format!("{}: /{name}", source.file))?;
+                Books::add(&mut books, name, source.document.seed.wrapping_add(round as u64), record);
+                traces.push(trace);
+            }
         }
     }
-    Ok(Trials { arms, watched, records, traces, complete })
+    Ok(Trials { arms, watched, books, traces, rounds: Rounds { planned, done }, complete })
 }
 
 /// The outcome, saved if it is to be. A run that took no time does not tell when it was, unless it is kept.
 fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
     let experiment = |(source, trials): (&Source, &Trials)| {
-        let mut outcome = Subject::of(source).outcome(&trials.records, trials.complete);
+        let mut outcome = Subject::of(source).outcome(&trials.books, trials.rounds);
         outcome.set_theory(&source.document);
         outcome.set_diagnosis(&source.document);
         outcome
@@ -131,7 +141,7 @@ fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<
         for ((source, trials), folder) in sources.iter().zip(all).zip(&folders(sources)) {
             let place = Place { dir, folder };
             place.save_source(source)?;
-            place.save_records(&trials.records)?;
+            place.save_books(&trials.books)?;
         }
         save_run(dir, &outcome)?;
         say(&format!("kept in {}", dir.path.display()));
@@ -152,10 +162,13 @@ fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::S
     }
     print(&report::result(outcome, width(), &*ink()));
     if flags.counters {
-        for Trials { records, traces, .. } in all {
-            let world = |((name, record), trace)| (String::as_str(name), sent(record), trace);
-            let worlds: Vec<(&str, u64, &Trace)> =
-                records.iter().map(|(n, r)| (n, r)).zip(traces).map(world).collect();
+        for Trials { books, traces, .. } in all {
+            // Of the first round.
+            let world = |(books, trace)| {
+                let Books { name, together, .. }: &Books = books;
+                (name.as_str(), sent(together), trace)
+            };
+            let worlds: Vec<(&str, u64, &Trace)> = books.iter().zip(traces).map(world).collect();
             print(&format!("\n{}", report::counters(&worlds, &*ink())));
         }
     }
