@@ -34,7 +34,8 @@ pub(crate) fn run_all(install: bool) -> Result<bool> {
     let mut checks = Checks::default();
     let pictures = checkout::root().join("target/report");
     for (name, experiments) in [("one", &EXPERIMENTS[..1]), ("two", &EXPERIMENTS[..])] {
-        let page = step(format!("simulates {}", experiments.join(", ")), || page(experiments, &work.join(name)))?;
+        let page =
+            step(format!("simulates {}", experiments.join(", ")), || page(experiments, &work.join(name)))?;
         let bytes = std::fs::metadata(&page).context("no page")?.len();
         checks.check(bytes < 600_000, format!("{name}: {} KB", bytes / 1000));
         look(&browser, &modules, &page, &pictures.join(name), &mut checks)?;
@@ -55,7 +56,10 @@ fn browser(install: bool, work: &Path) -> Result<Option<PathBuf>> {
     }
     let names: Vec<&str> = missing().collect();
     if !names.is_empty() {
-        println!("SKIPPED: no {} on PATH; `cargo xtask report --install` gets them on Debian", names.join(", "));
+        println!(
+            "SKIPPED: no {} on PATH; `cargo xtask report --install` gets them on Debian",
+            names.join(", ")
+        );
         return Ok(None);
     }
     Ok(on_path("chromium"))

@@ -3,6 +3,7 @@
 pub use crate::ending::Ending;
 
 use crate::{
+    audit::Effort,
     course::{Course, lengths},
     log::Log,
     wire::{Wire, Wires, add_counts, add_histogram},
@@ -120,12 +121,16 @@ pub struct Record {
     pub timeline: Vec<Tick>,
     /// Latencies over time, and chosen stretches.
     pub course: Course,
+    /// The most calls of services that were under way in each tick, where somebody counted.
+    pub tasks: Option<Vec<u32>>,
     /// What users went through who retry; `None` if they don't.
     pub users: Option<Experience>,
     /// Every request, if that was asked for.
     pub log: Option<Log>,
     /// What was seen on connections, if the target has them.
     pub wires: Option<Box<Wires>>,
+    /// What driving cost, if there was a machine that could tell.
+    pub effort: Option<Effort>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
     objective: Duration,
@@ -184,7 +189,9 @@ impl Record {
             objective: workload.objective.unwrap_or(Duration::MAX),
             log: None,
             course: Course::new(start, workload),
+            tasks: None,
             wires: None,
+            effort: None,
             start,
             tick: lengths(workload.duration).0,
             in_flight: Gauge { changed: start, ..Gauge::default() },
@@ -408,12 +415,6 @@ impl Recorder {
     /// These books with a log of every request, `most` at most.
     pub fn logging(self, most: usize) -> Self {
         self.lock().0.log = Some(Log::new(most));
-        self
-    }
-
-    /// These books with books of these stretches of the run beside them, each from and to so long after its start.
-    pub fn watching(self, stretches: &[(Duration, Duration)]) -> Self {
-        self.lock().0.course.watch(stretches);
         self
     }
 
