@@ -23,6 +23,7 @@
 pub mod audit;
 pub mod bins;
 pub mod call;
+pub mod census;
 pub mod claim;
 pub mod course;
 pub mod dependency;
@@ -40,7 +41,6 @@ pub mod report;
 pub mod sim;
 pub mod stack;
 pub mod stats;
-pub mod tasks;
 pub mod theory;
 pub mod timers;
 pub mod trace;

@@ -9,7 +9,6 @@ use crate::{
     record::{Ending, Record, Reply},
     sim::{self, Settings, Stuck, Trace},
     stack::{self, Endpoint},
-    tasks::{self, Counted, Series},
 };
 use inflight_strategies::{
     rt::{Instant, World},
@@ -28,20 +27,10 @@ pub fn run(
     sink: Arc<dyn Sink>,
 ) -> Result<(Record, Trace), Stuck> {
     let document = document.clone();
-    let counted = tasks::wanted(&document).then(|| {
-        let workload = document.workload.as_ref().expect("an experiment has a workload");
-        Arc::new(Counted::new(sink.clone(), Series::new(Instant::ZERO, workload)))
-    });
-    let sink: Arc<dyn Sink> = match &counted {
-        Some(counted) => counted.clone(),
-        None => sink,
-    };
-    let (mut record, trace) = sim::run_with(settings, move |world| async move {
+    sim::run_with(settings, move |world| async move {
         let (driver, target) = prepare(&document, arm, world, sink, Trail::of_waits);
         driver.run(&target, &driver.recorder()).await
-    })?;
-    record.tasks = counted.map(|counted| counted.series().ticks(record.timeline.len()));
-    Ok((record, trace))
+    })
 }
 
 /// [`run`] with a log of every request, `most` at most.

@@ -118,6 +118,12 @@ impl Judge {
         self.cases.is_empty()
     }
 
+    /// Whether any hypothesis speaks of tasks.
+    pub fn wants_tasks(&self) -> bool {
+        let is_tasks = |what| matches!(what, What::Tasks(_));
+        self.cases.iter().any(|case| case.hypothesis.claim.quantities().any(|q| is_tasks(q.what)))
+    }
+
     /// Takes the books of a round, of every arm that was measured.
     pub fn on_round(&mut self, books: &[(&str, &Record)]) {
         let find = |arm: &str| books.iter().find(|(name, _)| *name == arm).map(|(_, record)| *record);

@@ -19,7 +19,7 @@ use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLog
 use inflight_lab::{
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
     record::Record,
-    report, tasks,
+    report,
     twin::{self, TimerError},
     workload::Workload,
 };
@@ -134,7 +134,7 @@ async fn measure_experiment(
             rounds => format!("round {} of {rounds}  ", number + 1),
         };
         let (together, logged, label) = (document.together, number == 0, label.as_str());
-        let tasks = tasks::wanted(document);
+        let tasks = session.judge.wants_tasks();
         let seed = session.seed(number);
         let round = Round { file: &file, workload: &workload, seed, together, logged, tasks, label };
         // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.

@@ -1,8 +1,7 @@
 //! How many calls of services are under way inside an app, asked for while it is measured.
 
-use crate::{live, telemetry::names};
-use inflight_lab::tasks::Series;
-use inflight_strategies::rt::Clock as _;
+use crate::telemetry::names;
+use inflight_lab::{census::Peaks, record::Record, workload::Workload};
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -11,6 +10,8 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    task::JoinHandle,
+    time::{Instant, interval_at},
 };
 
 /// Time between two questions: each costs the app about as much as a few requests.
@@ -18,12 +19,34 @@ const EVERY: Duration = Duration::from_millis(50);
 /// More than any page of metrics.
 const MAX_PAGE: u64 = 4 << 20;
 
-/// Asks the app at `address` until it is aborted, or until the app is gone.
-pub(super) async fn watch(world: live::World, address: SocketAddr, series: Arc<Mutex<Series>>) {
-    loop {
-        let Ok(page) = page(address).await else { return };
-        series.lock().unwrap_or_else(PoisonError::into_inner).set(world.now(), under_way(&page));
-        world.sleep_until(world.now() + EVERY).await;
+/// An app that is watched while it is measured.
+#[derive(Debug)]
+pub(super) struct Watched {
+    task: JoinHandle<()>,
+    peaks: Arc<Mutex<Peaks>>,
+}
+
+impl Watched {
+    /// Watches the app at `address` in a round of `workload` that begins in `lead`.
+    pub(super) fn start(address: SocketAddr, workload: &Workload, lead: Duration) -> Watched {
+        let peaks = Arc::new(Mutex::new(Peaks::new(workload)));
+        let (kept, start) = (peaks.clone(), Instant::now() + lead);
+        let task = tokio::spawn(async move {
+            let mut turns = interval_at(start, EVERY);
+            loop {
+                let at = turns.tick().await;
+                // Whoever is gone says nothing more.
+                let Ok(page) = page(address).await else { return };
+                kept.lock().unwrap_or_else(PoisonError::into_inner).set(at - start, under_way(&page));
+            }
+        });
+        Watched { task, peaks }
+    }
+
+    /// Stops watching, and writes what was seen into the round's books.
+    pub(super) fn close(self, record: &mut Record) {
+        self.task.abort();
+        self.peaks.lock().unwrap_or_else(PoisonError::into_inner).clone().close(record);
     }
 }
 

@@ -112,6 +112,10 @@ fn there_is_nothing_to_show_before_a_run() {
         error: "../abcd" is not a run's id; `inflight list` shows them
     "#]],
     );
+}
+
+#[test]
+fn what_can_be_run_is_listed_in_groups() {
     check(
         &["list"],
         expect![[r#"
