@@ -90,6 +90,8 @@ impl Source {
             source.document.rounds = rounds;
             source.text = set_in_root(&source.text, "rounds", &rounds.to_string());
         }
+        // What is wrong with a cell is said before anything runs.
+        source.cells()?;
         Ok(source)
     }
 
@@ -111,6 +113,31 @@ impl Source {
         let text = set_levels(&self.text, &factors, &levels).map_err(|e| BadInput(format!("error: {e}")))?;
         let set = Source::read(text, &self.file)?;
         Ok(Source { name: self.name, ..set })
+    }
+
+    /// The cells of which claims speak (`… @ rate=24/s`): the experiment with these levels, and with these claims alone.
+    pub(super) fn cells(&self) -> anyhow::Result<Vec<Document>> {
+        let mut cells: Vec<&Vec<(String, String)>> = Vec::new();
+        for hypothesis in self.document.hypotheses.iter().filter(|h| !h.claim.cell.is_empty()) {
+            if !cells.contains(&&hypothesis.claim.cell) {
+                cells.push(&hypothesis.claim.cell);
+            }
+        }
+        cells.into_iter().map(|cell| self.cell(cell)).collect()
+    }
+
+    fn cell(&self, cell: &[(String, String)]) -> anyhow::Result<Document> {
+        let levels: Vec<String> = cell.iter().map(|(factor, level)| format!("{factor}={level}")).collect();
+        let named = |what: String| BadInput(format!("{what}\nin a claim about {}", levels.join(", ")));
+        let factors = factors(&levels)?;
+        let values: Vec<String> = cell.iter().map(|(_, level)| level.clone()).collect();
+        let text = set_levels(&self.text, &factors, &values).map_err(|e| named(format!("error: {e}")))?;
+        let read = Source::read(text, &self.file).map_err(|e| named(e.to_string()))?;
+        let mut document =
+            Document { seed: self.document.seed, rounds: self.document.rounds, ..read.document };
+        document.hypotheses.retain(|hypothesis| hypothesis.claim.cell == cell);
+        document.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.claim.cell.clear());
+        Ok(document)
     }
 
     /// A sweep over this experiment, by factors such as `KEY=VALUES`.

@@ -157,7 +157,7 @@ async fn measure_experiment(
             break;
         }
     }
-    let mut outcome = session.outcome(source);
+    let mut outcome = session.outcome(source)?;
     let books = session.books;
     set_beside_twins(&mut outcome, document, &books, timers);
     place.save_books(&books)?;

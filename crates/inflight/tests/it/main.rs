@@ -23,4 +23,5 @@ mod run;
 mod series;
 mod sim;
 mod usage;
+mod verdicts;
 mod wrong;
