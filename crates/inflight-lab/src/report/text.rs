@@ -224,7 +224,7 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     out
 }
 
-fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
+pub(super) fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
     let line = format!("{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
     let _ = writeln!(out, "{}", line.trim_end());
 }
@@ -254,9 +254,11 @@ fn other_endings(out: &mut String, arm: &ArmOutcome, ink: &dyn Ink) {
     }
 }
 
+/// Blocks, the lowest first.
+pub(super) const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
 /// A line of blocks: the most in flight in each of `width` stretches of time, `top` being the highest block.
 pub fn spark(timeline: &[Tick], width: usize, top: u32) -> String {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     if timeline.is_empty() || top == 0 {
         return String::new();
     }

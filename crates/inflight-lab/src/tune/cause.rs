@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What explains `best`, in sentences without a full stop; figures are those of a fluid, which knows no chance.
-pub fn cause(problem: &Problem, best: &Candidate) -> Vec<String> {
+pub(super) fn cause(problem: &Problem, best: &Candidate) -> Vec<String> {
     let (rate, load) = (problem.rate, problem.load());
     let mut told = vec![format!(
         "Little's law: {rate:.1}/s of {:.0} ms each keep {load:.1} requests at B when nothing slows them down",
@@ -37,9 +37,14 @@ fn against(problem: &Problem, best: &Candidate, knee: Option<f64>, most: f64) ->
         None => format!("B does at most {most:.1}/s, whatever the concurrency"),
     }];
     if rate >= most {
-        told.push(format!("more arrives than B can do ({:.0} %): the rest must be refused", rate / most * 100.0));
+        told.push(format!(
+            "more arrives than B can do ({:.0} %): the rest must be refused",
+            rate / most * 100.0
+        ));
     } else if highest >= most {
-        told.push(format!("bursts of {highest:.0}/s are more than that: what is too much must wait or be refused"));
+        told.push(format!(
+            "bursts of {highest:.0}/s are more than that: what is too much must wait or be refused"
+        ));
     }
     if let ContentionSpec::Shared(slowdown) = problem.document.service_b.contention {
         told.extend(equilibria(slowdown, rate, problem.work).ok().map(|points| settles(&points, best)));
@@ -50,7 +55,10 @@ fn against(problem: &Problem, best: &Candidate, knee: Option<f64>, most: f64) ->
 /// Where the number inside settles without a limit, and what the limit keeps it from.
 fn settles(points: &Equilibria, best: &Candidate) -> String {
     match points.tipping {
-        None => format!("without a limit {:.1} inside is where it settles, and always comes back to", points.stable),
+        None => format!(
+            "without a limit {:.1} inside is where it settles, and always comes back to",
+            points.stable
+        ),
         Some(tipping) => format!(
             "without a limit {:.1} inside is stable, but beyond the tipping point of {tipping:.0} it grows for ever; a limit of {} {}",
             points.stable,

@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 /// Steps to each side.
 const STEPS: i32 = 12;
 /// How much more traffic is tried, in per cent of what is asked for.
-const RATES: [u32; 9] = [100, 105, 110, 115, 120, 130, 140, 160, 200];
+const MORE: [u32; 9] = [100, 105, 110, 115, 120, 130, 140, 160, 200];
+/// How much less, where nothing meets the objective.
+const LESS: [u32; 9] = [20, 40, 50, 60, 70, 80, 90, 95, 100];
 /// Seeds of each step, those of the judgement.
 pub(super) const SEEDS: u64 = 20;
 /// Where they begin.
@@ -88,6 +90,11 @@ impl Margin {
         self.flat().map(|(low, high)| (self.steps[low].value, self.steps[high].value))
     }
 
+    /// The largest value at which the objective holds at all.
+    pub fn most(&self) -> Option<u64> {
+        self.steps.iter().filter(|step| step.holds).map(|step| step.value).max()
+    }
+
     /// The first value below the region that was tried and breaks the objective, and which clause breaks.
     pub fn breaks_below(&self) -> Option<Step> {
         self.flat().and_then(|(low, _)| low.checked_sub(1)).map(|i| self.steps[i])
@@ -102,23 +109,26 @@ impl Margin {
 /// What is to be tried around a candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    axes: Vec<(Axis, Vec<(u64, Candidate, u32)>)>,
+    axes: Vec<(Axis, Levels)>,
 }
 
+/// Where an axis stands, and the candidate and the per cent of traffic that this means.
+type Levels = Vec<(u64, Candidate, u32)>;
+
 impl Scan {
-    /// Around `best`.
-    pub fn around(best: Candidate, problem: &Problem) -> Scan {
+    /// Around `best`; if that does not meet the objective, only how much less traffic it could hold.
+    pub fn around(best: Candidate, is_feasible: bool, problem: &Problem) -> Scan {
+        if !is_feasible {
+            return Scan { axes: traffic(best, &LESS, problem).into_iter().collect() };
+        }
         let knob = |knob: Knob| {
             let steps: BTreeSet<Candidate> =
                 (-STEPS..=STEPS).map(|strides| best.moved(knob, step(knob), strides)).collect();
             let levels = steps.into_iter().map(|candidate| (candidate.get(knob), candidate, 100)).collect();
             (Axis::Knob(knob), levels)
         };
-        let mut axes: Vec<_> = Knob::ALL.into_iter().map(knob).collect();
-        if problem.can_be_faster() {
-            axes.push((Axis::Traffic, RATES.map(|percent| (percent.into(), best, percent)).into()));
-        }
-        Scan { axes }
+        let knobs = Knob::ALL.into_iter().map(knob);
+        Scan { axes: knobs.chain(traffic(best, &MORE, problem)).collect() }
     }
 
     /// Its trials.
@@ -137,7 +147,7 @@ impl Scan {
     /// If there is not one score for each trial.
     pub fn margins(&self, best: Candidate, problem: &Problem, scores: &[Score]) -> Vec<Margin> {
         let mut chunks = scores.chunks_exact(SEEDS as usize);
-        let mut margin = |axis: Axis, levels: &[(u64, Candidate, u32)]| {
+        let mut margin = |axis: Axis, levels: &Levels| {
             let step = |(value, ..): &(u64, Candidate, u32)| {
                 let standing = problem.standing(chunks.next().expect("one score for each trial"));
                 let (holds, headroom) = (standing.is_feasible(), standing.headroom.value);
@@ -152,6 +162,12 @@ impl Scan {
         };
         self.axes.iter().map(|(axis, levels)| margin(*axis, levels)).collect()
     }
+}
+
+/// The traffic as an axis, where it has a rate.
+fn traffic(best: Candidate, percents: &[u32], problem: &Problem) -> Option<(Axis, Levels)> {
+    let levels = percents.iter().map(|percent| (u64::from(*percent), best, *percent)).collect();
+    problem.can_be_faster().then_some((Axis::Traffic, levels))
 }
 
 /// How far apart steps are: together they reach a quarter and four times the value for a limit, further for the others.

@@ -6,6 +6,7 @@
 
 mod candidate;
 mod cause;
+mod latencies;
 mod margins;
 mod objective;
 mod outcome;
@@ -15,6 +16,7 @@ mod search;
 mod written;
 
 pub use candidate::{Candidate, Knob};
+pub use latencies::{Latencies, MIN_LATENCIES};
 pub use margins::{Axis, Margin, Scan, Step};
 pub use objective::{Clause, Objective};
 pub use outcome::{Asked, Check, TUNE_SCHEMA, TuneOutcome};

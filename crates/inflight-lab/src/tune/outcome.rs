@@ -1,13 +1,8 @@
 //! What a search found, as plain data: what is shown, and what a script reads.
 
 use super::{
-    candidate::Candidate,
-    cause::cause,
-    margins::Margin,
-    objective::Objective,
-    problem::Problem,
-    score::Standing,
-    search::Found,
+    candidate::Candidate, cause::cause, margins::Margin, objective::Objective, problem::Problem,
+    score::Standing, search::Found,
 };
 use inflight_strategies::units::Ratio;
 use serde::{Deserialize, Serialize};
@@ -105,7 +100,12 @@ pub struct Check {
 
 impl TuneOutcome {
     /// What `found` and `margins` say about the `problem` of the profile `name`.
-    pub fn of((name, version): (&str, &str), problem: &Problem, found: Found, margins: Vec<Margin>) -> TuneOutcome {
+    pub fn of(
+        (name, version): (&str, &str),
+        problem: &Problem,
+        found: Found,
+        margins: Vec<Margin>,
+    ) -> TuneOutcome {
         let Objective { order, latency, goodput } = problem.objective;
         let tried: usize = margins.iter().map(|margin| margin.steps.len()).sum();
         TuneOutcome {

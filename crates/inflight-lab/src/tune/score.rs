@@ -112,8 +112,7 @@ impl Standing {
             headroom: estimate(&|s| s.headroom(objective, ceiling)),
             tightest: if tightest { Clause::Latency } else { Clause::Goodput },
             latency_ms: is_answered.then(|| estimate(&|s| s.latency * 1e3)),
-            worst_latency_ms: is_answered
-                .then(|| all(&|s| s.latency * 1e3).into_iter().fold(0.0, f64::max)),
+            worst_latency_ms: is_answered.then(|| all(&|s| s.latency * 1e3).into_iter().fold(0.0, f64::max)),
             goodput: estimate(&|s| s.goodput),
             worst_goodput: all(&|s| s.goodput).into_iter().fold(1.0, f64::min),
             rejected: mean(&|s| s.rejected),
@@ -165,11 +164,10 @@ mod tests {
 
     #[test]
     fn one_bad_seed_is_enough_to_fail() {
-        let standing =
-            |scores: &[(f64, f64)]| {
-                let scores: Vec<Score> = scores.iter().map(|(l, g)| score(*l, *g)).collect();
-                Standing::of(&scores, &objective(), CEILING)
-            };
+        let standing = |scores: &[(f64, f64)]| {
+            let scores: Vec<Score> = scores.iter().map(|(l, g)| score(*l, *g)).collect();
+            Standing::of(&scores, &objective(), CEILING)
+        };
         assert!(standing(&[(1.0, 0.95), (1.2, 0.94)]).is_feasible());
         let one_bad = standing(&[(1.0, 0.95), (1.0, 0.95), (70.0, 0.5)]);
         assert_eq!((one_bad.met, one_bad.is_feasible()), (2, false));

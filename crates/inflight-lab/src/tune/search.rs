@@ -127,7 +127,8 @@ impl Search {
     /// What was found so far; `None` before the first round is closed.
     pub fn found(&self) -> Option<Found> {
         let is_judged = self.stage == STAGES.len();
-        let pool = if is_judged { self.standings(FRESH, SEEDS[4]) } else { self.standings(0, self.seeds_of_last()) };
+        let pool =
+            if is_judged { self.standings(FRESH, SEEDS[4]) } else { self.standings(0, self.seeds_of_last()) };
         let (best, standing) = best(&pool)?;
         let unlimited = (!self.control.is_empty()).then(|| self.problem.standing(&self.control));
         Some(Found {
@@ -206,7 +207,7 @@ impl Search {
 }
 
 /// The coarse grid.
-pub fn grid(problem: &Problem) -> BTreeSet<Candidate> {
+fn grid(problem: &Problem) -> BTreeSet<Candidate> {
     let (low, high) = limits(problem);
     let strides = (libm::log(high / low) / libm::log(LIMIT_STRIDE)).ceil() as i32;
     let limits: BTreeSet<u32> =

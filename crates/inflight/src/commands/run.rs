@@ -59,11 +59,22 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
 
 async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
     let dir = RunDir::create(&flags.runs.dir)?;
+    let (outcome, _) = measure_into(&dir, source, &flags.only).await?;
+    show(&dir, &outcome, flags)?;
+    Ok(outcome)
+}
+
+/// Measures the arms `only` of `source`, or all, and saves what came of it in `dir`.
+pub(super) async fn measure_into<'s>(
+    dir: &RunDir,
+    source: &'s Source,
+    only: &[String],
+) -> anyhow::Result<(RunOutcome, Vec<(&'s str, Record)>)> {
     dir.write("experiment.toml", source.text.as_bytes())?;
     source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
     let document = &source.document;
     let workload = document.workload.clone().expect("only experiments get here");
-    let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
+    let is_chosen = |name: &str| only.is_empty() || only.iter().any(|only| only == name);
     let arms: Vec<&str> =
         document.endpoints.iter().map(|e| e.name.as_str()).filter(|n| is_chosen(n)).collect();
     let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
@@ -74,7 +85,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
     for arm in arms {
         let driver = prepare(document.seed, workload.clone());
-        let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
+        let (record, ended) = measure_arm(&driver, dir, arm, interrupt.as_mut()).await?;
         complete = ended;
         if ended || record.offered > 0 {
             records.push((arm, record));
@@ -97,9 +108,8 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
     outcome.timers = timers;
     ArmOutcome::set_theory(&mut outcome.arms, document);
     set_beside_twins(&mut outcome, document, &records);
-    save(&dir, &outcome, &records)?;
-    show(&dir, &outcome, flags)?;
-    Ok(outcome)
+    save(dir, &outcome, &records)?;
+    Ok((outcome, records))
 }
 
 /// The driver of one arm.
