@@ -57,7 +57,7 @@ pub struct Step {
     pub value: u64,
     /// Whether the objective is met there with every seed.
     pub holds: bool,
-    /// The mean headroom.
+    /// The headroom.
     pub headroom: f64,
     /// The clause that is nearest to breaking, or broken the most.
     pub tightest: Clause,
@@ -150,7 +150,7 @@ impl Scan {
         let mut margin = |axis: Axis, levels: &Levels| {
             let step = |(value, ..): &(u64, Candidate, u32)| {
                 let standing = problem.standing(chunks.next().expect("one score for each trial"));
-                let (holds, headroom) = (standing.is_feasible(), standing.headroom.value);
+                let (holds, headroom) = (standing.is_feasible(), standing.headroom);
                 Step { value: *value, holds, headroom, tightest: standing.tightest }
             };
             let steps = levels.iter().map(step).collect();

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A seed cannot pull a mean further down than this: a collapse is a collapse.
+/// The least headroom: a collapse is a collapse.
 const WORST: f64 = -1.0;
 
 /// What one trial showed. Shares are of the offered requests.
@@ -71,8 +71,8 @@ pub struct Standing {
     pub seeds: usize,
     /// In how many of them it met the objective.
     pub met: usize,
-    /// How far it is from breaking the objective: the mean of each seed's smaller slack.
-    pub headroom: Estimate,
+    /// How far it is from breaking the objective with the seed that is worst for it; below 0 it breaks it there.
+    pub headroom: f64,
     /// The clause that is nearest to breaking, or broken the most.
     pub tightest: Clause,
     /// The percentile in milliseconds; `None` if a seed had no good answer at all.
@@ -102,19 +102,18 @@ impl Standing {
         let all = |of: &dyn Fn(&Score) -> f64| scores.iter().map(of).collect::<Vec<f64>>();
         let estimate = |of: &dyn Fn(&Score) -> f64| Estimate::mean(&all(of)).expect("at least one score");
         let mean = |of: &dyn Fn(&Score) -> f64| estimate(of).value;
-        let slack = |clause| mean(&|s| s.slack(clause, objective, ceiling).max(WORST));
+        let least = |of: &dyn Fn(&Score) -> f64| all(of).into_iter().fold(1.0, f64::min);
         let is_met = |s: &&Score| s.headroom(objective, ceiling) >= 0.0;
         let is_answered = scores.iter().all(|s| s.latency.is_finite());
-        let tightest = slack(Clause::Latency) <= slack(Clause::Goodput);
         Standing {
             seeds: scores.len(),
             met: scores.iter().filter(is_met).count(),
-            headroom: estimate(&|s| s.headroom(objective, ceiling)),
-            tightest: if tightest { Clause::Latency } else { Clause::Goodput },
+            headroom: least(&|s| s.headroom(objective, ceiling)),
+            tightest: tightest(scores, objective, ceiling),
             latency_ms: is_answered.then(|| estimate(&|s| s.latency * 1e3)),
             worst_latency_ms: is_answered.then(|| all(&|s| s.latency * 1e3).into_iter().fold(0.0, f64::max)),
             goodput: estimate(&|s| s.goodput),
-            worst_goodput: all(&|s| s.goodput).into_iter().fold(1.0, f64::min),
+            worst_goodput: least(&|s| s.goodput),
             rejected: mean(&|s| s.rejected),
             timed_out: mean(&|s| s.timed_out),
             unfinished: mean(&|s| s.unfinished),
@@ -133,6 +132,17 @@ impl Standing {
         let (ours, theirs) = ((latency(self), self.goodput.value), (latency(other), other.goodput.value));
         theirs.0 <= ours.0 && theirs.1 >= ours.1 && theirs != ours
     }
+}
+
+/// The clause that breaks with more seeds; of equals the one with less slack.
+fn tightest(scores: &[Score], objective: &Objective, ceiling: f64) -> Clause {
+    let of = |clause| {
+        let slacks = scores.iter().map(|score| score.slack(clause, objective, ceiling).max(WORST));
+        let broken = slacks.clone().filter(|slack| *slack < 0.0).count();
+        (broken, slacks.sum::<f64>())
+    };
+    let ((late, latency), (poor, goodput)) = (of(Clause::Latency), of(Clause::Goodput));
+    if late > poor || (late == poor && latency <= goodput) { Clause::Latency } else { Clause::Goodput }
 }
 
 #[cfg(test)]
@@ -172,6 +182,12 @@ mod tests {
         let one_bad = standing(&[(1.0, 0.95), (1.0, 0.95), (70.0, 0.5)]);
         assert_eq!((one_bad.met, one_bad.is_feasible()), (2, false));
         assert_eq!(one_bad.worst_goodput, 0.5);
+        let poor = standing(&[(1.5, 0.92), (1.5, 0.92), (1.5, 0.89)]);
+        assert_eq!(
+            (poor.tightest, poor.met),
+            (Clause::Goodput, 2),
+            "less slack in p99, but it does not break"
+        );
         let silent = standing(&[(f64::INFINITY, 0.0), (1.0, 0.95)]);
         assert_eq!((silent.latency_ms, silent.tightest), (None, Clause::Goodput));
     }

@@ -37,6 +37,10 @@ const JUDGED: usize = 12;
 /// Candidates whose headroom is within this of the best do equally well; the tightest of them is taken.
 pub const EQUAL: f64 = 0.02;
 
+/// Points of the frontier whose percentile differs by less than this share, and whose goodput by less than a quarter of it,
+/// are one.
+const ALIKE: f64 = 0.01;
+
 /// A round of trials.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
@@ -239,12 +243,9 @@ pub fn with_limit(problem: &Problem, permits: u32) -> BTreeSet<Candidate> {
     all
 }
 
-/// Best first: those that meet the objective with every seed, then by headroom; of equals the tightest.
+/// Best first: by headroom, which is below zero for whoever breaks the objective with some seed; of equals the tightest.
 fn ranked(mut pool: Vec<(Candidate, Standing)>) -> Vec<(Candidate, Standing)> {
-    pool.sort_by(|(a, x), (b, y)| {
-        let feasible = y.is_feasible().cmp(&x.is_feasible());
-        feasible.then(y.headroom.value.total_cmp(&x.headroom.value)).then(a.cmp(b))
-    });
+    pool.sort_by(|(a, x), (b, y)| y.headroom.total_cmp(&x.headroom).then(y.met.cmp(&x.met)).then(a.cmp(b)));
     pool
 }
 
@@ -252,7 +253,10 @@ fn ranked(mut pool: Vec<(Candidate, Standing)>) -> Vec<(Candidate, Standing)> {
 pub fn best(pool: &[(Candidate, Standing)]) -> Option<(Candidate, Standing)> {
     let (_, top) = ranked(pool.to_vec()).into_iter().next()?;
     let is_equal = |standing: &Standing| {
-        standing.is_feasible() == top.is_feasible() && standing.headroom.value >= top.headroom.value - EQUAL
+        // Where all fail, the worst seed says little: then the number of seeds that are met counts as well.
+        standing.is_feasible() == top.is_feasible()
+            && standing.headroom >= top.headroom - EQUAL
+            && (top.is_feasible() || standing.met >= top.met)
     };
     pool.iter().filter(|(_, standing)| is_equal(standing)).min_by_key(|(candidate, _)| *candidate).copied()
 }
@@ -270,6 +274,10 @@ fn frontier(pool: &[(Candidate, Standing)]) -> Vec<(Candidate, Standing)> {
     let mut front: Vec<_> = pool.iter().filter(|(_, standing)| !is_beaten(standing)).copied().collect();
     let figures = |s: &Standing| (s.latency_ms.map_or(f64::INFINITY, |e| e.value), s.goodput.value);
     front.sort_by(|(a, x), (b, y)| figures(x).0.total_cmp(&figures(y).0).then(a.cmp(b)));
-    front.dedup_by(|(_, later), (_, first)| figures(later) == figures(first));
+    // What nobody could tell apart is shown once.
+    front.dedup_by(|(_, later), (_, first)| {
+        let ((p, g), (q, h)) = (figures(later), figures(first));
+        p < q * (1.0 + ALIKE) && (g - h).abs() < ALIKE / 4.0
+    });
     front
 }
