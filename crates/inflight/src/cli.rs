@@ -165,6 +165,9 @@ pub struct Tune {
     /// Threads [default: one per processor]; the result is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// A first look, some twenty times as fast: fewer seeds, shorter trials, coarser margins
+    #[arg(long)]
+    pub quick: bool,
     /// Leave out the real run at the end, of about half a minute
     #[arg(long)]
     pub no_check: bool,

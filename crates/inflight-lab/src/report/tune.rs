@@ -265,3 +265,119 @@ fn wrapped_at(text: &str, width: usize, indent: &str) -> String {
 fn clipped(line: &str, width: usize) -> String {
     line.chars().take(width).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        report::Plain,
+        tune::{Asked, Axis},
+    };
+    use expect_test::expect;
+
+    fn standing(ms: f64, goodput: f64, met: usize) -> Standing {
+        let about = |value, half| Estimate { value, half_width: Some(half) };
+        Standing {
+            seeds: 20,
+            met,
+            headroom: 0.25,
+            tightest: Clause::Goodput,
+            latency_ms: Some(about(ms, 12.3)),
+            worst_latency_ms: Some(ms + 50.0),
+            goodput: about(goodput, 0.001),
+            worst_goodput: goodput - 0.002,
+            rejected: 0.01,
+            timed_out: 0.0,
+            unfinished: 0.0,
+            in_flight: 18.4,
+        }
+    }
+
+    fn outcome(found: bool) -> TuneOutcome {
+        let best = Candidate { permits: 22, queue: 10, max_wait_ns: 300_000_000, timeout_ns: 2_000_000_000 };
+        let step = |value, holds, headroom| Step { value, holds, headroom, tightest: Clause::Latency };
+        let limit = Margin {
+            axis: Axis::Knob(Knob::Limit),
+            value: 22,
+            steps: vec![step(20, false, -0.1), step(22, true, 0.25), step(25, true, 0.1)],
+        };
+        let traffic = Margin { axis: Axis::Traffic, value: 100, steps: vec![step(80, true, 0.1)] };
+        let tighter = Candidate { permits: 15, ..best };
+        let goodput = if found { 0.94 } else { 0.8 };
+        TuneOutcome {
+            schema: 1,
+            version: "0".into(),
+            profile: "mine".into(),
+            objective: Asked { order: 0.99, latency_ns: 2_000_000_000, goodput: 0.9, ceiling: 0.95 },
+            traffic: "open loop, Poisson 24/s".into(),
+            seed: 1,
+            trials: 7654,
+            candidates: 1234,
+            complete: true,
+            found,
+            best,
+            standing: standing(1430.0, goodput, if found { 20 } else { 3 }),
+            frontier: vec![(tighter, standing(1200.0, 0.7, 0)), (best, standing(1430.0, goodput, 20))],
+            unlimited: Some(standing(12_345.0, 0.5, 1)),
+            margins: vec![if found { limit } else { traffic }],
+            cause: vec!["B only sleeps".into()],
+            check: found.then(|| Check {
+                run: "runs/x".into(),
+                time_scale: 0.1,
+                offered: 6000,
+                latency_ms: Some(1450.0),
+                goodput: 0.9391,
+                holds: true,
+                problems: vec![],
+                complete: true,
+            }),
+        }
+    }
+
+    #[test]
+    fn the_answer_comes_first_and_every_line_fits() {
+        expect![[r#"
+            mine: limit 22, queue 10, max-wait 300ms, timeout 2s
+            p99 1,430 ± 12.3 ms, goodput 94.00% ± 0.10: meets p99 <= 2s and goodput >= 90%
+            with 20 of 20 seeds
+            open loop, Poisson 24/s; 7,654 trials of 1,234 candidates in virtual time, the
+            figures from 20 seeds that the search had not seen, ± 95 % by Student's t
+
+            FRONTIER  no candidate has both a shorter p99 and more goodput
+              limit  queue  max-wait  timeout            p99 ms        goodput   seeds
+                 15     10     300ms       2s      1,200 ± 12.3  70.00% ± 0.10    0/20
+            ▸    22     10     300ms       2s      1,430 ± 12.3  94.00% ± 0.10   20/20
+               none   none      none     none     12,345 ± 12.3  50.00% ± 0.10    1/20
+
+            MARGINS  how far each can move, all else as it is, before the objective breaks
+              limit        22                        ·█▄  22 … 25  breaks p99 at 20
+              blocks: headroom at each step from small to large; a dot: the objective breaks
+
+            CAUSE  what theory says about it
+              B only sleeps
+
+            CHECK  a real run, over HTTP
+              HOLDS: p99 1,450 ms, goodput 93.91 %; 6,000 requests at time-scale 0.1,
+              figures in the file's time
+        "#]]
+        .assert_eq(&tune(&outcome(true), 80, &Plain));
+        for found in [true, false] {
+            for width in [80, 100, 120] {
+                let text = tune(&outcome(found), width, &Plain);
+                assert!(text.lines().all(|line| line.chars().count() <= width), "{width}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_miss_says_what_breaks_and_with_how_much_less_traffic_it_would_not() {
+        let text = tune(&outcome(false), 100, &Plain);
+        let head: Vec<&str> = text.lines().take(5).collect();
+        expect![[r#"
+            mine: nothing that was tried meets p99 <= 2s and goodput >= 90% with every seed
+            The nearest miss: limit 22, queue 10, max-wait 300ms, timeout 2s
+            p99 1,430 ± 12.3 ms, goodput 80.00% ± 0.10: met with 3 of 20 seeds; it is goodput that breaks; with
+            80% of the traffic it would hold
+            open loop, Poisson 24/s; 7,654 trials of 1,234 candidates in virtual time, the figures from 20 seeds"#]].assert_eq(&head.join("\n"));
+    }
+}

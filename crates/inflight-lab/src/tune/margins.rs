@@ -2,24 +2,19 @@
 
 use super::{
     candidate::{Candidate, Knob},
+    effort::Effort,
     objective::Clause,
     problem::{Problem, Trial},
     score::Score,
-    search::Round,
+    search::{FRESH, Round},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Steps to each side.
-const STEPS: i32 = 12;
 /// How much more traffic is tried, in per cent of what is asked for.
 const MORE: [u32; 9] = [100, 105, 110, 115, 120, 130, 140, 160, 200];
 /// How much less, where nothing meets the objective.
 const LESS: [u32; 9] = [20, 40, 50, 60, 70, 80, 90, 95, 100];
-/// Seeds of each step, those of the judgement.
-pub(super) const SEEDS: u64 = 20;
-/// Where they begin.
-const FRESH: u64 = 1_000_000;
 
 /// What moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,6 +105,7 @@ impl Margin {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     axes: Vec<(Axis, Levels)>,
+    seeds: u64,
 }
 
 /// Where an axis stands, and the candidate and the per cent of traffic that this means.
@@ -118,17 +114,18 @@ type Levels = Vec<(u64, Candidate, u32)>;
 impl Scan {
     /// Around `best`; if that does not meet the objective, only how much less traffic it could hold.
     pub fn around(best: Candidate, is_feasible: bool, problem: &Problem) -> Scan {
+        let Effort { seeds: [.., seeds], steps, .. } = problem.effort;
         if !is_feasible {
-            return Scan { axes: traffic(best, &LESS, problem).into_iter().collect() };
+            return Scan { axes: traffic(best, &LESS, problem).into_iter().collect(), seeds };
         }
         let knob = |knob: Knob| {
-            let steps: BTreeSet<Candidate> =
-                (-STEPS..=STEPS).map(|strides| best.moved(knob, step(knob), strides)).collect();
-            let levels = steps.into_iter().map(|candidate| (candidate.get(knob), candidate, 100)).collect();
+            let places: BTreeSet<Candidate> =
+                (-steps..=steps).map(|strides| best.moved(knob, step(knob, steps), strides)).collect();
+            let levels = places.into_iter().map(|candidate| (candidate.get(knob), candidate, 100)).collect();
             (Axis::Knob(knob), levels)
         };
         let knobs = Knob::ALL.into_iter().map(knob);
-        Scan { axes: knobs.chain(traffic(best, &MORE, problem)).collect() }
+        Scan { axes: knobs.chain(traffic(best, &MORE, problem)).collect(), seeds }
     }
 
     /// Its trials.
@@ -136,7 +133,7 @@ impl Scan {
         let places = self.axes.iter().flat_map(|(_, levels)| levels);
         let trials = places.flat_map(|(_, candidate, percent)| {
             let (candidate, percent) = (Some(*candidate), *percent);
-            (FRESH..FRESH + SEEDS).map(move |replication| Trial { candidate, percent, replication })
+            (FRESH..FRESH + self.seeds).map(move |replication| Trial { candidate, percent, replication })
         });
         Round { name: "margins", trials: trials.collect() }
     }
@@ -146,7 +143,7 @@ impl Scan {
     /// # Panics
     /// If there is not one score for each trial.
     pub fn margins(&self, best: Candidate, problem: &Problem, scores: &[Score]) -> Vec<Margin> {
-        let mut chunks = scores.chunks_exact(SEEDS as usize);
+        let mut chunks = scores.chunks_exact(self.seeds as usize);
         let mut margin = |axis: Axis, levels: &Levels| {
             let step = |(value, ..): &(u64, Candidate, u32)| {
                 let standing = problem.standing(chunks.next().expect("one score for each trial"));
@@ -170,14 +167,14 @@ fn traffic(best: Candidate, percents: &[u32], problem: &Problem) -> Option<(Axis
     problem.can_be_faster().then_some((Axis::Traffic, levels))
 }
 
-/// How far apart steps are: together they reach a quarter and four times the value for a limit, further for the others.
-fn step(knob: Knob) -> f64 {
-    match knob {
-        Knob::Limit => 1.12,
-        Knob::Queue => 1.3,
-        Knob::Wait => 1.3,
-        Knob::Timeout => 1.15,
-    }
+/// How far apart steps are: `steps` of them reach a quarter and four times the value for a limit, further for the others.
+fn step(knob: Knob, steps: i32) -> f64 {
+    let reach = match knob {
+        Knob::Limit => 4.0,
+        Knob::Queue | Knob::Wait => 24.0,
+        Knob::Timeout => 5.0,
+    };
+    libm::pow(reach, 1.0 / f64::from(steps))
 }
 
 #[cfg(test)]

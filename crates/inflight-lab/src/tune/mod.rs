@@ -6,6 +6,7 @@
 
 mod candidate;
 mod cause;
+mod effort;
 mod latencies;
 mod margins;
 mod objective;
@@ -16,6 +17,7 @@ mod search;
 mod written;
 
 pub use candidate::{Candidate, Knob};
+pub use effort::Effort;
 pub use latencies::{Latencies, MIN_LATENCIES};
 pub use margins::{Axis, Margin, Scan, Step};
 pub use objective::{Clause, Objective};

@@ -107,6 +107,7 @@ impl TuneOutcome {
         margins: Vec<Margin>,
     ) -> TuneOutcome {
         let Objective { order, latency, goodput } = problem.objective;
+        let [.., seeds] = problem.effort.seeds;
         let tried: usize = margins.iter().map(|margin| margin.steps.len()).sum();
         TuneOutcome {
             schema: TUNE_SCHEMA,
@@ -120,7 +121,7 @@ impl TuneOutcome {
             },
             traffic: problem.workload().to_string(),
             seed: problem.document.seed,
-            trials: found.trials + tried * super::margins::SEEDS as usize,
+            trials: found.trials + tried * seeds as usize,
             candidates: found.candidates,
             complete: true,
             found: found.standing.is_feasible(),

@@ -2,6 +2,7 @@
 
 use super::{
     candidate::{Candidate, unlimited},
+    effort::Effort,
     objective::Objective,
     score::{Score, Standing},
 };
@@ -17,8 +18,6 @@ use crate::{
 use inflight_strategies::units::Rate;
 use std::{fmt, sync::Arc, time::Duration};
 
-/// Requests that a trial counts, about.
-const REQUESTS: f64 = 2000.0;
 /// A trial sees so many bursts, at least.
 const BURSTS: u32 = 3;
 /// The most requests that a trial may offer.
@@ -37,6 +36,8 @@ pub struct Problem {
     pub work: f64,
     /// Arrivals per second, on average.
     pub rate: f64,
+    /// What a search may cost.
+    pub effort: Effort,
 }
 
 /// One run of one candidate.
@@ -101,7 +102,7 @@ impl Problem {
     ///
     /// # Panics
     /// If `document` has no workload.
-    pub fn new(mut document: Document, objective: Objective) -> Result<Problem, Unsolvable> {
+    pub fn new(mut document: Document, objective: Objective, effort: Effort) -> Result<Problem, Unsolvable> {
         let b = &document.service_b;
         let mean = ServiceTime::from(b).mean().map_err(Unsolvable::NoMean)?;
         let (work, ceiling) = (mean * (1.0 - b.errors.value()), 1.0 - b.errors.value());
@@ -111,12 +112,12 @@ impl Problem {
         }
         let workload = document.workload.as_mut().expect("an experiment has a workload");
         let rate = workload.rate().ok_or(Unsolvable::ClosedLoop)?.as_per_second();
-        lasting(workload, rate, mean);
+        lasting(workload, (rate, mean), effort.requests);
         let requests = workload.duration.as_secs_f64() * rate;
         if requests > MAX_REQUESTS {
             return Err(Unsolvable::TooLong { requests });
         }
-        Ok(Problem { document, objective, work, rate })
+        Ok(Problem { document, objective, work, rate, effort })
     }
 
     /// The goodput if nothing is lost but what B fails by itself.
@@ -159,7 +160,7 @@ impl Problem {
     pub fn run(&self, trial: &Trial) -> Result<Score, Stuck> {
         let document = self.posed(trial);
         let most = document.workload.as_ref().map_or(0.0, |w| w.duration.as_secs_f64()) * self.rate;
-        let polls = POLLS * (most * f64::from(trial.percent) / 100.0 + REQUESTS);
+        let polls = POLLS * (most * f64::from(trial.percent) / 100.0 + 1000.0);
         let settings = Settings { max_polls: polls as u64, ..Settings::default() };
         let sink: Arc<dyn Sink> = Arc::new(());
         let (record, _) = trial::run(&document, 0, settings, sink)?;
@@ -186,7 +187,7 @@ impl Problem {
 }
 
 /// Sets how long `workload` lasts.
-fn lasting(workload: &mut Workload, rate: f64, mean: f64) {
+fn lasting(workload: &mut Workload, (rate, mean): (f64, f64), requests: f64) {
     let Traffic::Open(arrivals) = &workload.traffic else { return };
     let is_plan = matches!(
         arrivals,
@@ -195,7 +196,7 @@ fn lasting(workload: &mut Workload, rate: f64, mean: f64) {
     if is_plan {
         return;
     }
-    let mut counted = (REQUESTS / rate).max(20.0 * mean);
+    let mut counted = (requests / rate).max(20.0 * mean);
     if let Arrivals::Bursts(Bursts { when: When::Every(every), .. }) = arrivals {
         counted = counted.max(f64::from(BURSTS) * every.as_secs_f64());
     }

@@ -189,7 +189,7 @@ mod tests {
             "less slack in p99, but it does not break"
         );
         let silent = standing(&[(f64::INFINITY, 0.0), (1.0, 0.95)]);
-        assert_eq!((silent.latency_ms, silent.tightest), (None, Clause::Goodput));
+        assert_eq!((silent.latency_ms, silent.met, silent.headroom), (None, 1, -1.0));
     }
 
     #[test]

@@ -16,24 +16,14 @@ use std::{
     sync::Arc,
 };
 
-/// Seeds of the coarse grid, of its survivors, of a refinement, of the last round and of the judgement.
-const SEEDS: [u64; 5] = [2, 6, 12, 20, 20];
 /// Where the seeds begin that the search has not seen.
-const FRESH: u64 = 1_000_000;
-/// By which factor limits of the coarse grid are apart.
-const LIMIT_STRIDE: f64 = 1.25;
+pub(super) const FRESH: u64 = 1_000_000;
 /// Queues of the coarse grid, in shares of the limit.
 const QUEUES: [f64; 6] = [0.0, 0.25, 0.5, 1.0, 2.0, 4.0];
 /// Waits, in shares of the bound on the percentile.
 const WAITS: [f64; 5] = [0.0625, 0.125, 0.25, 0.5, 1.0];
 /// Timeouts, likewise.
 const TIMEOUTS: [f64; 3] = [0.75, 1.0, 1.5];
-/// So many of each limit survive the coarse grid.
-const SURVIVORS: usize = 10;
-/// So many are the centre of a refinement.
-const CENTRES: usize = 8;
-/// So many of the last round are judged, and so many of the frontier.
-const JUDGED: usize = 12;
 /// Candidates whose headroom is within this of the best do equally well; the tightest of them is taken.
 pub const EQUAL: f64 = 0.02;
 
@@ -88,13 +78,14 @@ impl Search {
 
     /// What to try next; `None` if the search is over.
     pub fn round(&self) -> Option<Round> {
+        let [coarse, few, some, many, fresh] = self.problem.effort.seeds;
         let (candidates, seeds): (BTreeSet<Candidate>, _) = match self.stage {
-            0 => (grid(&self.problem), 0..SEEDS[0]),
-            1 => (self.survivors(), 0..SEEDS[1]),
-            2 => (self.neighbours(1.0), 0..SEEDS[2]),
-            3 => (self.neighbours(0.5), 0..SEEDS[2]),
-            4 => (self.every_limit(), 0..SEEDS[3]),
-            5 => (self.judged(), FRESH..FRESH + SEEDS[4]),
+            0 => (grid(&self.problem), 0..coarse),
+            1 => (self.survivors(), 0..few),
+            2 => (self.neighbours(1.0), 0..some),
+            3 => (self.neighbours(0.5), 0..some),
+            4 => (self.every_limit(), 0..many),
+            5 => (self.judged(), FRESH..FRESH + fresh),
             _ => return None,
         };
         let missing = |candidate: Candidate| {
@@ -131,8 +122,11 @@ impl Search {
     /// What was found so far; `None` before the first round is closed.
     pub fn found(&self) -> Option<Found> {
         let is_judged = self.stage == STAGES.len();
-        let pool =
-            if is_judged { self.standings(FRESH, SEEDS[4]) } else { self.standings(0, self.seeds_of_last()) };
+        let pool = if is_judged {
+            self.standings(FRESH, self.seeds_of_last())
+        } else {
+            self.standings(0, self.seeds_of_last())
+        };
         let (best, standing) = best(&pool)?;
         let unlimited = (!self.control.is_empty()).then(|| self.problem.standing(&self.control));
         Some(Found {
@@ -147,7 +141,8 @@ impl Search {
 
     /// With how many seeds the last closed round ran.
     fn seeds_of_last(&self) -> u64 {
-        [0, SEEDS[0], SEEDS[1], SEEDS[2], SEEDS[2], SEEDS[3], SEEDS[4]][self.stage]
+        let [coarse, few, some, many, fresh] = self.problem.effort.seeds;
+        [0, coarse, few, some, some, many, fresh][self.stage]
     }
 
     /// Those that were tried with all of `seeds` seeds from `first` on.
@@ -163,11 +158,11 @@ impl Search {
     /// The best few of each limit.
     fn survivors(&self) -> BTreeSet<Candidate> {
         let mut left: BTreeMap<u32, usize> = BTreeMap::new();
-        let pool = ranked(self.standings(0, SEEDS[0])).into_iter();
+        let pool = ranked(self.standings(0, self.seeds_of_last())).into_iter();
         pool.filter(|(candidate, _)| {
             let taken = left.entry(candidate.permits).or_default();
             *taken += 1;
-            *taken <= SURVIVORS
+            *taken <= self.problem.effort.survivors
         })
         .map(|(candidate, _)| candidate)
         .collect()
@@ -176,7 +171,7 @@ impl Search {
     /// The best, and what is one step of `share` of a stride away from them.
     fn neighbours(&self, share: f64) -> BTreeSet<Candidate> {
         let pool = self.standings(0, self.seeds_of_last());
-        let centres = centres(pool, CENTRES);
+        let centres = centres(pool, self.problem.effort.centres);
         let around = |centre: &Candidate| {
             let centre = *centre;
             let step = move |knob: Knob| {
@@ -203,19 +198,20 @@ impl Search {
 
     /// The best of the last round, and the frontier.
     fn judged(&self) -> BTreeSet<Candidate> {
-        let best = centres(self.standings(0, SEEDS[3]), JUDGED);
-        let frontier = frontier(&self.standings(0, SEEDS[1]));
-        let step = frontier.len().div_ceil(JUDGED).max(1);
+        let (most, [_, few, ..]) = (self.problem.effort.judged, self.problem.effort.seeds);
+        let best = centres(self.standings(0, self.seeds_of_last()), most);
+        let frontier = frontier(&self.standings(0, few));
+        let step = frontier.len().div_ceil(most).max(1);
         best.into_iter().chain(frontier.into_iter().step_by(step).map(|(candidate, _)| candidate)).collect()
     }
 }
 
 /// The coarse grid.
 fn grid(problem: &Problem) -> BTreeSet<Candidate> {
-    let (low, high) = limits(problem);
-    let strides = (libm::log(high / low) / libm::log(LIMIT_STRIDE)).ceil() as i32;
+    let ((low, high), stride) = (limits(problem), problem.effort.stride);
+    let strides = (libm::log(high / low) / libm::log(stride)).ceil() as i32;
     let limits: BTreeSet<u32> =
-        (0..=strides).map(|i| (low * libm::pow(LIMIT_STRIDE, f64::from(i))).round() as u32).collect();
+        (0..=strides).map(|i| (low * libm::pow(stride, f64::from(i))).round() as u32).collect();
     limits.into_iter().flat_map(|permits| with_limit(problem, permits)).collect()
 }
 

@@ -127,6 +127,11 @@ fn of_sim() {
 }
 
 #[test]
+fn of_tune() {
+    check(&["tune"], expect![[""]]);
+}
+
+#[test]
 fn of_serve() {
     check(
         &["serve"],

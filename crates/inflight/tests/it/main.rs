@@ -21,5 +21,6 @@ mod permits;
 mod run;
 mod series;
 mod sim;
+mod tune;
 mod usage;
 mod wrong;

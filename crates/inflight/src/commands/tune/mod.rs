@@ -173,7 +173,7 @@ fn rerun(flags: &cli::Tune, outcome: &TuneOutcome) -> String {
         let (length, every) = (format_duration(flags.burst_length), format_duration(flags.burst_every));
         format!("--burst {burst} --burst-length {length} --burst-every {every}")
     }));
-    words.push(format!("--seed {}", outcome.seed));
+    words.push(format!("--seed {}{}", outcome.seed, if flags.quick { " --quick" } else { "" }));
     words.join(" ")
 }
 

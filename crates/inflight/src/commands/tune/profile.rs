@@ -10,7 +10,7 @@ use crate::{
 use inflight_lab::{
     experiment::{MAX_DATA, did_you_mean},
     theory::ServiceTime,
-    tune::{Candidate, Latencies, Objective, Problem, Times, Written},
+    tune::{Candidate, Effort, Latencies, Objective, Problem, Times, Written},
     workload::{Arrivals, Bursts, Traffic, When, Workload},
 };
 use inflight_strategies::units::{Rate, Ratio, format_duration};
@@ -52,8 +52,10 @@ pub(super) fn posed(flags: &cli::Tune) -> anyhow::Result<(Profile, Problem)> {
     let source = profile.experiment("", &any, profile.own)?;
     let ceiling = 1.0 - source.document.service_b.errors.value();
     let goodput = flags.goodput.or(Ratio::new(GOODPUT * ceiling)).expect("a share of a share");
+    let effort = if flags.quick { Effort::QUICK } else { Effort::FULL };
     let objective = Objective { order: 0.99, latency: flags.p99, goodput };
-    let problem = Problem::new(source.document, objective).map_err(|e| BadInput(format!("error: {e}")))?;
+    let problem =
+        Problem::new(source.document, objective, effort).map_err(|e| BadInput(format!("error: {e}")))?;
     Ok((profile, problem))
 }
 
@@ -177,7 +179,7 @@ fn check_times(problem: &Problem) -> Times {
         _ => planned,
     };
     let scale = bearable.min(CHECK_SECONDS / needed.max(1e-9)).clamp(0.01, 1.0);
-    let scale = (scale * 1000.0).floor() / 1000.0;
+    let scale = (scale * 1000.0).round() / 1000.0;
     let duration = if needed == planned { planned } else { CHECK_SECONDS / scale };
     let warmup = if needed == planned { workload.warmup } else { Duration::from_secs_f64(duration / 10.0) };
     Times { duration: Duration::from_secs_f64(duration), warmup, scale }
