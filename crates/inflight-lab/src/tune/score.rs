@@ -2,10 +2,12 @@
 
 use super::objective::{Clause, Objective};
 use crate::{
+    experiment::{ArmOutcome, Latencies},
     record::{Ending, Record},
     stats::Estimate,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The least headroom: a collapse is a collapse.
 const WORST: f64 = -1.0;
@@ -30,19 +32,35 @@ pub struct Score {
 impl Score {
     /// Of a trial of a service that fails the share `errors` of its calls.
     pub fn of(record: &Record, order: f64, errors: f64) -> Score {
-        let offered = record.offered.max(1) as f64;
-        let share = |ending| record.endings.get(&ending).copied().unwrap_or(0) as f64 / offered;
+        let micros = record.completed.value_at_quantile(order);
+        let latency = if record.completed.is_empty() { f64::INFINITY } else { micros as f64 / 1e6 };
+        let endings = (record.offered, &record.endings);
+        Score::new(endings, (latency, record.in_flight_mean()), errors)
+    }
+
+    /// Of an arm that was measured, at the 99th percentile.
+    pub fn of_arm(arm: &ArmOutcome, errors: f64) -> Score {
+        let Latencies { count, p99_ns, .. } = arm.completed;
+        let latency = if count == 0 { f64::INFINITY } else { p99_ns as f64 / 1e9 };
+        Score::new((arm.offered, &arm.endings), (latency, arm.in_flight_mean), errors)
+    }
+
+    fn new(
+        (offered, endings): (u64, &BTreeMap<Ending, u64>),
+        (latency, in_flight): (f64, f64),
+        errors: f64,
+    ) -> Score {
+        let share = |ending| endings.get(&ending).copied().unwrap_or(0) as f64 / offered.max(1) as f64;
         let rejected = share(Ending::Rejected);
         // Who is refused never gets to B. As every candidate meets the same draws, this changes no comparison of two.
         let luck = share(Ending::Failed) - errors * (1.0 - rejected);
-        let micros = record.completed.value_at_quantile(order);
         Score {
-            latency: if record.completed.is_empty() { f64::INFINITY } else { micros as f64 / 1e6 },
+            latency,
             goodput: share(Ending::Completed) + luck,
             rejected,
             timed_out: share(Ending::TimedOut),
             unfinished: share(Ending::Unfinished),
-            in_flight: record.in_flight_mean(),
+            in_flight,
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod profile;
 
-use super::{BadInput, Exit, run::measure_into, runs::RunDir, runtime, workers::Workers};
+use super::{BadInput, Exit, json::json, run::measure, runs::RunDir, runtime, workers::Workers};
 use crate::{
     cli, live,
     terminal::{StatusLine, ink, print, say, width},
@@ -130,17 +130,19 @@ fn checked(
     super::raise_open_files();
     let dir = RunDir::create(&flags.runs.dir)?;
     let runtime = runtime(None)?;
-    let (run, records) = runtime.block_on(measure_into(&dir, &source, &[]))?;
+    let sources = [source];
+    let run = runtime.block_on(measure(&sources, &[], &dir))?;
     runtime.shutdown_background();
-    let (objective, scale) = (&problem.objective, run.time_scale);
-    let errors = source.document.service_b.errors.value();
-    let score = records.first().map(|(_, record)| Score::of(record, objective.order, errors));
+    let (objective, document) = (&problem.objective, &sources[0].document);
+    let (scale, errors) = (document.time_scale, document.service_b.errors.value());
+    let arm = run.experiments.first().and_then(|experiment| experiment.arms.first());
+    let score = arm.map(|arm| Score::of_arm(arm, errors));
     let latency = score.map(|s| s.latency / scale).filter(|s| s.is_finite());
     let goodput = score.map_or(0.0, |s| s.goodput);
     Ok(Check {
         run: dir.path.display().to_string(),
         time_scale: scale,
-        offered: run.arms.first().map_or(0, |arm| arm.offered),
+        offered: arm.map_or(0, |arm| arm.offered),
         latency_ms: latency.map(|s| s * 1e3),
         goodput,
         holds: latency.is_some_and(|s| s <= objective.latency.as_secs_f64())
@@ -152,7 +154,7 @@ fn checked(
 
 fn show(flags: &cli::Tune, outcome: &TuneOutcome) -> anyhow::Result<()> {
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
+        print(&json(outcome)?);
         return Ok(());
     }
     say("");
