@@ -113,12 +113,12 @@ fn what_cannot_be_asked_is_bad_input() {
     expect![[r#"
         exit 2
         --- stderr
-        error: `[service.b]` knows no `latncy`
+        error: unknown key `latncy` in [service.b]
          --> wrong.toml:2:1
           |
         2 | latncy = { constant = "1ms" }
           | ^^^^^^ did you mean `latency`?
-          = there is: latency, stragglers, errors, contention, faults
+          = keys of [service.b]: latency, stragglers, errors, contention, faults
 
         wrong.toml: 1 problem
     "#]]
