@@ -89,10 +89,9 @@ fn swept(text: &str, tuned: &TuneOutcome) -> (Candidate, Standing, usize) {
     let candidates: Vec<Candidate> = candidates.into_iter().collect();
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let part = candidates.len().div_ceil(threads);
+    let all = &|part: &[Candidate]| part.iter().map(|c| (*c, stood(&problem, *c))).collect::<Vec<_>>();
     let pool: Vec<(Candidate, Standing)> = thread::scope(|scope| {
-        let one = |part: &[Candidate]| part.iter().map(|c| (*c, stood(&problem, *c))).collect::<Vec<_>>();
-        let one = &one;
-        let parts: Vec<_> = candidates.chunks(part).map(|part| scope.spawn(move || one(part))).collect();
+        let parts: Vec<_> = candidates.chunks(part).map(|part| scope.spawn(move || all(part))).collect();
         parts.into_iter().flat_map(|part| part.join().expect("no trial panics")).collect()
     });
     let (swept, standing) = best(&pool).expect("there are candidates");
