@@ -44,6 +44,22 @@ impl Source {
         }
     }
 
+    /// Reads `text`, which refers to no files but these.
+    pub(super) fn with_files(
+        text: String,
+        name: &str,
+        files: Vec<(String, String)>,
+    ) -> anyhow::Result<Source> {
+        let read_file = |name: &str| {
+            let found = files.iter().find(|file| file.0 == name);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| "there is no such file".to_string())
+        };
+        match Document::read(&text, name, &read_file) {
+            Ok(document) => Ok(Source { name: name.into(), file: name.into(), text, document, files }),
+            Err(diagnostics) => Err(BadInput(diagnostics.to_string()).into()),
+        }
+    }
+
     /// A file, or `-` for standard input.
     pub(super) fn file(path: &Path) -> anyhow::Result<Source> {
         let text = read(path, MAX_FILE)
@@ -178,7 +194,7 @@ fn read_beside(file: &str, name: &str) -> Result<String, String> {
 }
 
 /// Reads at most `most` bytes and one more, so that what is too large is seen to be.
-fn read(path: &Path, most: usize) -> std::io::Result<String> {
+pub(super) fn read(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = String::new();
     let most = most as u64 + 1;
     if path == Path::new("-") {
