@@ -229,6 +229,7 @@ fn the_tables_have_a_row_for_every_target_in_both_halves() {
         Sy /sync
         Li /async-limited
 
-        Controls driver late ms at p99, Little's law within offered sum of outcomes"#]]
+        INVALID sync: the driver was late, ms at p99 (at most ms): the machine was too busy
+        INVALID async-limited: the driver was late, ms at p99 (at most ms): the machine was too busy"#]]
     .assert_eq(&skeleton.join("\n"));
 }
