@@ -57,5 +57,9 @@ pub mod retry;
 pub mod rt;
 pub mod service;
 pub mod timeout;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub mod units;
 pub mod window;

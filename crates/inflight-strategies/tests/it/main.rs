@@ -13,3 +13,4 @@ mod retry;
 mod script;
 mod stacks;
 mod timeout;
+mod tower;
