@@ -103,7 +103,14 @@ fn throttle() -> ThrottleLayer<World, Luck> {
     ThrottleLayer::new(throttle::Config::SRE, World::new(), Luck::new(), ())
 }
 
-type Six = (DeadlineLayer<World>, RateLayer<World>, RetryLayer<World, Luck>, BreakerLayer<World>, LimitLayer<World>, TimeoutLayer<World>);
+type Six = (
+    DeadlineLayer<World>,
+    RateLayer<World>,
+    RetryLayer<World, Luck>,
+    BreakerLayer<World>,
+    LimitLayer<World>,
+    TimeoutLayer<World>,
+);
 
 fn six() -> Six {
     (deadline(), rate(), again(), breaker(), limit(), timeout())
@@ -123,15 +130,26 @@ fn time_limiter() -> TimeLimiterLayer<tower_resilience_timelimiter::FixedTimeout
 
 fn rate_limiter() -> RateLimiterLayer {
     let period = Duration::from_secs(1);
-    RateLimiterLayer::builder().limit_for_period(MANY as usize).refresh_period(period).build().expect("a limiter")
+    RateLimiterLayer::builder()
+        .limit_for_period(MANY as usize)
+        .refresh_period(period)
+        .build()
+        .expect("a limiter")
 }
 
 fn circuit_breaker() -> CircuitBreakerLayer {
-    CircuitBreakerLayer::builder().failure_rate_threshold(0.5).sliding_window_size(100).build().expect("a breaker")
+    CircuitBreakerLayer::builder()
+        .failure_rate_threshold(0.5)
+        .sliding_window_size(100)
+        .build()
+        .expect("a breaker")
 }
 
 fn retries<E: Clone + Send + 'static>() -> tower_resilience_retry::RetryLayer<Call, u32, E> {
-    tower_resilience_retry::RetryLayer::builder().max_attempts(3).exponential_backoff(Duration::from_secs(1)).build()
+    tower_resilience_retry::RetryLayer::builder()
+        .max_attempts(3)
+        .exponential_backoff(Duration::from_secs(1))
+        .build()
 }
 
 /// tower's retry with the least policy: none of its calls fails.
@@ -229,7 +247,8 @@ pub const LANES: &[Lane] = lanes! {
             let limiter = RateLimiter::direct(quota);
             (0..n).for_each(|_| assert!(black_box(limiter.check()).is_ok()));
         };
-        Peer "tower RateLimit" |n| {
+        // A fixed window (twice the rate at its edge) in the service itself: its clones are not limited together.
+        Bare "tower RateLimit, not shared" |n| {
             tower(tower::limit::RateLimit::new(Nothing, tower::limit::rate::Rate::new(u64::from(MANY), LONG)), n)
         };
         Peer "tower-resilience rate limiter" |n| tower(rate_limiter().layer(Nothing), n);
@@ -247,7 +266,8 @@ pub const LANES: &[Lane] = lanes! {
     "retry" {
         Native "retry" |n| native(again().layer(Nothing), n);
         Tower "retry, tower" |n| tower(ours(again()), n);
-        Peer "tower Retry, no budget" |n| tower(tower::retry::Retry::new(Never, Nothing), n);
+        // Without a budget, and its policy is compiled away.
+        Bare "tower Retry, no budget" |n| tower(tower::retry::Retry::new(Never, Nothing), n);
         Peer "tower-resilience retry" |n| tower(retries().layer(Nothing), n);
     }
     "the others" {

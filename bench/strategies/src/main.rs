@@ -1,19 +1,14 @@
 //! What a call costs behind each strategy, beside others that do the same. `cargo bench -p inflight-strategies` runs it.
 //!
 //! Every lane makes calls of a service that does nothing, one after the other. Lanes take turns, in rounds. Printed are nanoseconds
-//! (median of the rounds), instructions (callgrind, which no other program on the machine changes) and allocations per call.
+//! (the fastest round: other programs on the machine only make it slower), instructions (callgrind, which they do not change) and
+//! allocations per call.
 
-mod call;
-mod instructions;
-mod lanes;
+mod children;
 mod report;
 
-use lanes::{LANES, Lane};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::{alloc::System, process::ExitCode, time::Instant};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use std::{process::ExitCode, time::Instant};
+use strategies_bench::{LANES, Lane};
 
 /// What a call costs.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +21,9 @@ pub struct Cost {
     pub instructions: Option<f64>,
 }
 
-const ROUNDS: usize = 7;
-const CALLS: u64 = 200_000;
+/// Many short rounds: some of them are not disturbed.
+const ROUNDS: usize = 100;
+const CALLS: u64 = 10_000;
 
 fn nanos(lane: &Lane, calls: u64) -> f64 {
     let start = Instant::now();
@@ -35,33 +31,17 @@ fn nanos(lane: &Lane, calls: u64) -> f64 {
     start.elapsed().as_nanos() as f64 / calls as f64
 }
 
-/// The difference of two runs, so that what every run begins with cancels out.
-fn allocations(lane: &Lane) -> f64 {
-    let count = |calls| {
-        let region = Region::new(ALLOCATOR);
-        (lane.run)(calls);
-        region.change().allocations as f64
-    };
-    (count(3_000) - count(1_000)) / 2_000.0
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn measure(quick: bool) -> Vec<Cost> {
-    let (rounds, calls) = if quick { (1, CALLS / 20) } else { (ROUNDS, CALLS) };
-    let mut times = vec![Vec::new(); LANES.len()];
-    for _ in 0..rounds {
-        for (lane, times) in LANES.iter().zip(&mut times) {
-            times.push(nanos(lane, calls));
+fn measure(count_instructions: bool) -> Vec<Cost> {
+    let mut fastest = vec![f64::INFINITY; LANES.len()];
+    for _ in 0..ROUNDS {
+        for (lane, fastest) in LANES.iter().zip(&mut fastest) {
+            *fastest = fastest.min(nanos(lane, CALLS));
         }
     }
-    let costs = LANES.iter().zip(times).enumerate().map(|(index, (lane, times))| Cost {
-        nanos: median(times),
-        allocations: allocations(lane),
-        instructions: instructions::of(index),
+    let costs = fastest.into_iter().enumerate().map(|(index, nanos)| Cost {
+        nanos,
+        allocations: children::allocations(index),
+        instructions: if count_instructions { children::instructions(index) } else { None },
     });
     costs.collect()
 }
@@ -77,8 +57,8 @@ fn main() -> ExitCode {
             (lane.run)(calls.parse().expect("a number of calls"));
             ExitCode::SUCCESS
         }
-        [] => report::print(&measure(false)),
-        ["quick"] => report::print(&measure(true)),
+        [] => report::print(&measure(true)),
+        ["quick"] => report::print(&measure(false)),
         _ => {
             eprintln!("usage: cargo bench -p inflight-strategies [-- quick]");
             ExitCode::from(2)

@@ -1,10 +1,8 @@
 //! The table, and what it is held to.
 
-use crate::{
-    Cost,
-    lanes::{LANES, Lane, Whose},
-};
+use crate::Cost;
 use std::process::ExitCode;
+use strategies_bench::{LANES, Lane, Whose};
 
 /// Uncontended acquire and release, in nanoseconds.
 const ACQUIRE: f64 = 60.0;
@@ -50,7 +48,13 @@ pub fn print(costs: &[Cost]) -> ExitCode {
             holds &= told(cost.nanos < ACQUIRE, lane.name, cost.nanos, ACQUIRE, "ns");
         }
         if lane.row == "a stack of six" && matches!(lane.whose, Whose::Native | Whose::Tower) {
-            holds &= told(cost.allocations <= ALLOCATIONS, lane.name, cost.allocations, ALLOCATIONS, "allocations");
+            holds &= told(
+                cost.allocations <= ALLOCATIONS,
+                lane.name,
+                cost.allocations,
+                ALLOCATIONS,
+                "allocations",
+            );
         }
     }
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }

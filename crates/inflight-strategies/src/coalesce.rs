@@ -21,13 +21,14 @@ use crate::{
     event::{Event, Observer, Watch},
     rt::Clock,
     service::{Failure, Layer, Service},
+    sync::{Mutex, MutexGuard},
 };
 use std::{
     collections::BTreeMap,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    sync::{Arc, PoisonError, TryLockError, Weak},
     task::{Context, Poll, Wake, Waker},
 };
 

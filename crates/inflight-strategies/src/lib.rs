@@ -56,6 +56,7 @@ pub mod queue;
 pub mod retry;
 pub mod rt;
 pub mod service;
+mod sync;
 pub mod timeout;
 #[cfg(feature = "tokio")]
 pub mod tokio;

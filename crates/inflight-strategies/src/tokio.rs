@@ -41,7 +41,9 @@ impl Clock for World {
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
-        Instant::ZERO + self.began.elapsed()
+        let since = Moment::now().saturating_duration_since(self.began);
+        // 584 years fit.
+        Instant::from_nanos(since.as_secs() * 1_000_000_000 + u64::from(since.subsec_nanos()))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
