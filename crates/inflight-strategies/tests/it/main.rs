@@ -4,6 +4,7 @@ mod admission;
 mod breaker;
 mod coalesce;
 mod deadline;
+mod examples;
 mod hedge;
 mod limit;
 mod limit_contract;
