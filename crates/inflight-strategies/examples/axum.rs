@@ -76,21 +76,41 @@ pub fn app(world: World) -> Router {
     let config = breaker::Config { in_a_row: Some(3), ..Default::default() };
     let breaker = BreakerLayer::new(config, world, ());
     Router::new()
-        .route("/limited", get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new(limit))))
+        .route(
+            "/limited",
+            get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new(limit))),
+        )
         // Several strategies are a tuple, the outermost first.
-        .route("/adaptive", get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new((timeout.clone(), vegas)))))
-        .route("/timeout", get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new(timeout))))
+        .route(
+            "/adaptive",
+            get(slow).layer(
+                ServiceBuilder::new().layer(refused()).layer(TowerLayer::new((timeout.clone(), vegas))),
+            ),
+        )
+        .route(
+            "/timeout",
+            get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new(timeout))),
+        )
         .route("/rate", get(slow).layer(ServiceBuilder::new().layer(refused()).layer(TowerLayer::new(rate))))
         .route(
             "/breaker",
-            get(broken).layer(ServiceBuilder::new().layer(answered()).layer(TowerLayer::new(breaker).judging(ServerErrors))),
+            get(broken).layer(
+                ServiceBuilder::new().layer(answered()).layer(TowerLayer::new(breaker).judging(ServerErrors)),
+            ),
         )
 }
 
-#[allow(dead_code, clippy::print_stdout, reason = "it is a module of the tests, too; an example talks to its terminal")]
+#[allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "it is a module of the tests, too; an example talks to its terminal"
+)]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}/limited, /adaptive, /timeout, /rate, /breaker; Ctrl-C ends it", listener.local_addr()?);
+    println!(
+        "http://{}/limited, /adaptive, /timeout, /rate, /breaker; Ctrl-C ends it",
+        listener.local_addr()?
+    );
     axum::serve(listener, app(World::new())).await
 }

@@ -111,7 +111,8 @@ where
         backoff: retry::Backoff::FullJitter(retry::Steps::doubling(base, Duration::from_secs(1))),
         ..retry::Config::default()
     };
-    let hedged = hedge::Config { after: hedge::After::Fixed(Duration::from_millis(300)), ..Default::default() };
+    let hedged =
+        hedge::Config { after: hedge::After::Fixed(Duration::from_millis(300)), ..Default::default() };
     let strategies = (
         DeadlineLayer::new(whole, world, ()),
         CoalesceLayer::new(world, ByPath, ()),
@@ -126,7 +127,11 @@ where
     })
 }
 
-#[allow(dead_code, clippy::print_stdout, reason = "it is a module of the tests, too; an example talks to its terminal")]
+#[allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "it is a module of the tests, too; an example talks to its terminal"
+)]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     use hyper_util::rt::TokioIo;

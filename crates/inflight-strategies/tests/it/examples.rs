@@ -48,11 +48,15 @@ async fn an_axum_app_refuses_by_the_strategy_of_each_route() {
 }
 
 /// Serves `app` on the other end of a pipe, per connection.
-fn connect(app: Router) -> impl Fn() -> std::future::Ready<std::io::Result<TokioIo<tokio::io::DuplexStream>>> + Clone {
+fn connect(
+    app: Router,
+) -> impl Fn() -> std::future::Ready<std::io::Result<TokioIo<tokio::io::DuplexStream>>> + Clone {
     move || {
         let (here, there) = tokio::io::duplex(4096);
         let service = TowerToHyperService::new(app.clone());
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(there), service));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(there), service),
+        );
         std::future::ready(Ok(TokioIo::new(here)))
     }
 }
@@ -76,7 +80,9 @@ async fn a_client_stack_retries_hedges_and_coalesces() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         "too late"
     });
-    let sees = get(|headers: axum::http::HeaderMap| async move { headers["grpc-timeout"].to_str().expect("text").to_owned() });
+    let sees = get(|headers: axum::http::HeaderMap| async move {
+        headers["grpc-timeout"].to_str().expect("text").to_owned()
+    });
     let app = Router::new().route("/flaky", flaky).route("/hang", hang).route("/sees", sees);
     let world = World::new();
     let client = client::client(world, connect(app));
