@@ -58,7 +58,7 @@ async fn broken() -> StatusCode {
 }
 
 /// The app; `world` is whose time it lives in.
-pub fn app(world: World) -> Router {
+pub(crate) fn app(world: World) -> Router {
     let refused = || HandleErrorLayer::new(async |failure: Failure<Infallible>| refusal(&failure));
     let answered = || {
         HandleErrorLayer::new(async |failure| match failure {

@@ -22,11 +22,11 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 /// A request: what strategies want to know of it is in it.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// What is asked for.
-    pub path: String,
+    pub(crate) path: String,
     /// Until when the answer is worth something.
-    pub until: Option<Instant>,
+    pub(crate) until: Option<Instant>,
 }
 
 impl Attempt for Ask {
@@ -59,7 +59,7 @@ impl Key<Ask> for ByPath {
 }
 
 /// Status and body.
-pub type Answer = (u16, Bytes);
+pub(crate) type Answer = (u16, Bytes);
 
 /// A status of 500 or more is no answer; what failed is told as text, so that all who wait for it can be told.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ where
 }
 
 /// A client whose connections `connect` makes.
-pub fn client<Io, F>(
+pub(crate) fn client<Io, F>(
     world: World,
     connect: impl Fn() -> F + Clone + Send + Sync + 'static,
 ) -> impl Service<Ask, Response = Answer, Error = Failure<String>, Future: Send> + Clone + Send
@@ -111,8 +111,11 @@ where
         backoff: retry::Backoff::FullJitter(retry::Steps::doubling(base, Duration::from_secs(1))),
         ..retry::Config::default()
     };
+    // Hedges for 5 % of the requests, and one now and then when there are few.
+    let budget =
+        retry::BudgetConfig::Ratio(retry::Ratio { ratio: 0.05, min: 0.1, ttl: Duration::from_secs(10) });
     let hedged =
-        hedge::Config { after: hedge::After::Fixed(Duration::from_millis(300)), ..Default::default() };
+        hedge::Config { after: hedge::After::Fixed(Duration::from_millis(300)), attempts: 2, budget };
     let strategies = (
         DeadlineLayer::new(whole, world, ()),
         CoalesceLayer::new(world, ByPath, ()),

@@ -6,11 +6,17 @@ mod axum_app;
 #[path = "../../examples/client.rs"]
 mod client;
 
-use axum::{Router, body::Body, http::Request, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+    routing::{MethodRouter, get},
+};
 use client::Ask;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use inflight_strategies::{service::Failure, tokio::World};
 use std::{
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::SeqCst},
@@ -61,40 +67,46 @@ fn connect(
     }
 }
 
+/// A route whose first request ends as `first` does, and all others well; `asked` counts them.
+fn once<F>(asked: &Arc<AtomicU32>, first: impl Fn() -> F + Clone + Send + Sync + 'static) -> MethodRouter
+where
+    F: Future<Output = Result<&'static str, StatusCode>> + Send,
+{
+    let (asked, own) = (asked.clone(), Arc::new(AtomicU32::new(0)));
+    get(move || async move {
+        asked.fetch_add(1, SeqCst);
+        if own.fetch_add(1, SeqCst) == 0 { first().await } else { Ok("well") }
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_stack_retries_hedges_and_coalesces() {
     let asked = Arc::new(AtomicU32::new(0));
-    let number = asked.clone();
-    let flaky = get(move || async move {
-        // The first fails, the second is slow, the third is well.
-        match number.fetch_add(1, SeqCst) {
-            0 => Err(axum::http::StatusCode::BAD_GATEWAY),
-            1 => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                Ok("slow")
-            }
-            _ => Ok("well"),
-        }
+    let slow_once = once(&asked, || async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok("slow")
     });
+    let fails_once = once(&asked, || async { Err(StatusCode::BAD_GATEWAY) });
     let hang = get(|| async {
         tokio::time::sleep(Duration::from_secs(60)).await;
         "too late"
     });
-    let sees = get(|headers: axum::http::HeaderMap| async move {
-        headers["grpc-timeout"].to_str().expect("text").to_owned()
-    });
-    let app = Router::new().route("/flaky", flaky).route("/hang", hang).route("/sees", sees);
+    let sees =
+        get(|headers: HeaderMap| async move { headers["grpc-timeout"].to_str().expect("text").to_owned() });
+    let app = Router::new().route("/slow-once", slow_once).route("/fails-once", fails_once);
+    let app = app.route("/hang", hang).route("/sees", sees);
     let world = World::new();
     let client = client::client(world, connect(app));
     let ask = |path: &str| tokio::spawn(client.clone().oneshot(Ask { path: path.to_owned(), until: None }));
 
-    let both = [ask("/flaky"), ask("/flaky")];
-    for answer in both {
-        let (status, body) = answer.await.expect("no panic").expect("an answer");
-        assert_eq!((status, &body[..]), (200, &b"well"[..]));
+    // Two callers are one flight; a call that is late is hedged; one that failed is retried, for the hedges have no budget left.
+    for (path, requests) in [("/slow-once", 2), ("/fails-once", 4)] {
+        for answer in [ask(path), ask(path)] {
+            let (status, body) = answer.await.expect("no panic").expect("an answer");
+            assert_eq!((status, &body[..]), (200, &b"well"[..]), "{path}");
+        }
+        assert_eq!(asked.load(SeqCst), requests, "{path}");
     }
-    assert_eq!(asked.load(SeqCst), 3, "two callers, one flight: a failure, a retry, and its hedge");
-
     let (_, left) = ask("/sees").await.expect("no panic").expect("an answer");
     assert_eq!(&left[..], b"2000000u", "the whole deadline, as gRPC writes it");
     let late = ask("/hang").await.expect("no panic");
