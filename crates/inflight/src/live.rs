@@ -187,17 +187,15 @@ impl Alarms for SharedTimer {
         self.0.set(deadline, waker)
     }
 
-    fn renew(&self, key: Key, waker: &Waker) -> bool {
-        match self.0.lock().timers.get_mut(key) {
-            Some(set) => {
-                set.clone_from(waker);
-                true
-            }
-            None => false,
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        if let Some(set) = self.0.lock().timers.get_mut(key) {
+            set.clone_from(waker);
+            return key;
         }
+        self.0.set(deadline, waker)
     }
 
-    fn cancel(&self, _: Instant, key: Key) {
-        self.0.lock().timers.cancel(key);
+    fn cancel(&self, deadline: Instant, key: Key) {
+        self.0.lock().timers.cancel(deadline, key);
     }
 }
