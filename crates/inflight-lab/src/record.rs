@@ -136,7 +136,8 @@ pub fn histogram() -> Histogram<u64> {
 }
 
 pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
-    histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
+    let micros = duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros().into());
+    histogram.saturating_record(micros.max(1));
 }
 
 /// What happened in one tenth of a second.
@@ -227,7 +228,7 @@ struct Gauge {
 impl Gauge {
     fn advance(&mut self, now: Instant, from: Instant, to: Instant) {
         let (a, b) = (self.changed.max(from), now.min(to));
-        self.nanos += u128::from(self.value) * (b - a).as_nanos();
+        self.nanos += u128::from(self.value) * u128::from(b.as_nanos().saturating_sub(a.as_nanos()));
         self.changed = self.changed.max(now);
     }
 }
@@ -290,7 +291,8 @@ impl Record {
     }
 
     fn tick(&mut self, at: Instant) -> &mut Tick {
-        let index = ((at - self.start).as_nanos() / TICK.as_nanos()) as usize;
+        const NANOS: u64 = TICK.as_nanos() as u64;
+        let index = (at.as_nanos().saturating_sub(self.start.as_nanos()) / NANOS) as usize;
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
             let still = Tick { in_flight: self.everywhere(), ..Tick::default() };
@@ -327,7 +329,8 @@ impl Record {
         self.everywhere.as_ref().map_or(self.in_flight.value, |all| all.load(Ordering::Relaxed))
     }
 
-    fn move_in_flight(&mut self, now: Instant, by: i32) {
+    /// The tick of `now` is handed out: what else happens belongs there.
+    fn move_in_flight(&mut self, now: Instant, by: i32) -> &mut Tick {
         self.in_flight.advance(now, self.from, self.to);
         self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
         if let Some(all) = &self.everywhere {
@@ -335,11 +338,12 @@ impl Record {
             all.fetch_add(by as u32, Ordering::Relaxed);
         }
         let value = self.everywhere();
-        let tick = self.tick(now);
-        tick.in_flight = tick.in_flight.max(value);
         if self.from <= now && now < self.to {
             self.in_flight.peak = self.in_flight.peak.max(value);
         }
+        let tick = self.tick(now);
+        tick.in_flight = tick.in_flight.max(value);
+        tick
     }
 
     fn end(&mut self, sample: &Sample) {
@@ -347,8 +351,7 @@ impl Record {
         if let Some(log) = &mut self.log {
             log.push(self.start, sample);
         }
-        self.move_in_flight(done, -1);
-        let tick = self.tick(done);
+        let tick = self.move_in_flight(done, -1);
         match reply.ending {
             Ending::Completed => tick.completed += 1,
             _ => tick.other += 1,
@@ -368,8 +371,7 @@ impl Record {
         if reply.ending == Ending::Completed {
             self.in_time += u64::from(done - intended <= self.objective);
             note(&mut self.completed, done - intended);
-        }
-        if reply.ending.is_answer() {
+        } else if reply.ending.is_answer() {
             note(&mut self.answered, done - intended);
         }
         if let Some(wait) = reply.wait {
@@ -418,6 +420,8 @@ impl Record {
     /// Closes the books at `now`: whatever has not ended is unfinished.
     fn close(&mut self, now: Instant) {
         self.in_flight.advance(now, self.from, self.to);
+        // Until now only the others were in there: most answers are good, and noted once.
+        add_histogram(&mut self.answered, &self.completed);
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
         if let Some(log) = &mut self.log {

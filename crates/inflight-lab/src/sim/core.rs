@@ -231,7 +231,7 @@ impl Core {
 
     /// The task `name` moves into a free place for futures of type `kind`, if there is one: it is ready. Its future must be
     /// there before anybody is polled.
-    #[inline]
+    #[inline(always)]
     pub(super) fn move_in(&mut self, kind: TypeId, name: &'static str) -> Option<(TaskId, Rc<dyn Place>)> {
         let (_, free) = self.free.iter_mut().find(|(other, _)| *other == kind)?;
         let number = free.pop()?;

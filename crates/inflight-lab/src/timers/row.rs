@@ -58,17 +58,27 @@ impl Row {
         Some(entry)
     }
 
-    /// Where the entries end that are later than `deadline`. Without a branch that would have to be guessed.
+    /// Where the entries end that are later than `deadline`. Many that come are early, so a few are asked one by one, and
+    /// only then the others by halves.
     #[inline]
     fn later_than(&self, deadline: u64) -> usize {
-        let (mut place, mut rest) = (self.start, self.len());
-        while rest > 0 {
-            let half = rest.div_ceil(2);
-            let is_later = (self.at(place + half - 1) >> 64) as u64 > deadline;
-            place += if is_later { half } else { 0 };
-            rest = if is_later { rest - half } else { half - 1 };
+        let is_later = |place: usize| (self.at(place) >> 64) as u64 > deadline;
+        let few = self.end.saturating_sub(8).max(self.start);
+        for place in (few..self.end).rev() {
+            if is_later(place) {
+                return place + 1;
+            }
         }
-        place
+        if few == self.start || is_later(few - 1) {
+            return few;
+        }
+        let (mut place, mut rest) = (self.start, few - self.start);
+        while rest > 1 {
+            let half = rest / 2;
+            place = if is_later(place + half - 1) { place + half } else { place };
+            rest -= half;
+        }
+        place + usize::from(is_later(place))
     }
 
     /// Puts in an entry that is newer than all with the same deadline. The row must not be full.
@@ -77,7 +87,8 @@ impl Row {
         if self.start == 0 || self.end == ROOM {
             self.centre();
         }
-        let place = self.later_than((entry >> 64) as u64);
+        let is_last = self.latest().is_none_or(|latest| latest < entry);
+        let place = if is_last { self.start } else { self.later_than((entry >> 64) as u64) };
         if place - self.start < self.end - place {
             self.places.copy_within(self.start..place, self.start - 1);
             self.start -= 1;
