@@ -29,12 +29,18 @@ where
     B: Send + 'static,
     E: Send + 'static,
 {
-    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller: None }) });
+    let caller = std::future::poll_fn(|cx| Poll::Ready(Some(cx.waker().clone()))).await;
+    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller }) });
     let half = Half { pair: pair.clone(), over: false };
     let a = world.spawn("A", half.run(a, |state, a| state.a = Some(a)));
     let half = Half { pair: pair.clone(), over: false };
     let b = world.spawn("B", half.run(b, |state, b| state.b = Some(b)));
-    let result = std::future::poll_fn(|cx| pair.poll(cx)).await;
+    // Whoever is over first wakes the caller: nothing is missed by not looking now.
+    let mut is_first = true;
+    let look = |cx: &mut Context<'_>| {
+        if std::mem::take(&mut is_first) { Poll::Pending } else { pair.poll(cx) }
+    };
+    let result = std::future::poll_fn(look).await;
     if result.is_ok() {
         // Both are over: there is nothing left to cancel.
         a.detach();
@@ -69,10 +75,7 @@ impl<A, B, E> Pair<A, B, E> {
         if state.is_over() {
             return Poll::Ready(Ok(state.a.take().zip(state.b.take()).expect("both are there")));
         }
-        match &mut state.caller {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        state.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         Poll::Pending
     }
 }

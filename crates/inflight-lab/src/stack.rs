@@ -315,8 +315,9 @@ impl<W: World> Service<Call> for Work<W> {
     async fn call(&self, call: Call) -> Result<Both, Failure<Fault>> {
         match self.calls {
             Calls::Sequential => {
-                let a = self.a.clone().call(self.a.enter(&call)).await?;
-                let b = self.b.clone().call(self.b.enter(&call)).await?;
+                // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
+                let a = Box::pin(self.a.clone().call(self.a.enter(&call))).await?;
+                let b = Box::pin(self.b.clone().call(self.b.enter(&call))).await?;
                 Ok(Both { a, b })
             }
             Calls::Parallel => {

@@ -7,7 +7,7 @@ pub(super) type Entry = u128;
 pub(super) const ROW: usize = 64;
 const ROOM: usize = 2 * ROW;
 
-/// At most [`ROW`] entries, the latest first, with room at both ends: for whoever comes in between, the shorter side moves.
+/// At most [`ROW`] entries, the latest first, with room at both ends.
 #[derive(Debug)]
 pub(super) struct Row {
     places: [Entry; ROOM],
@@ -58,58 +58,46 @@ impl Row {
         Some(entry)
     }
 
-    /// Where the entries end that are later than `deadline`. Many that come are early, so a few are asked one by one, and
-    /// only then the others by halves.
-    #[inline]
-    fn later_than(&self, deadline: u64) -> usize {
-        let is_later = |place: usize| (self.at(place) >> 64) as u64 > deadline;
-        let few = self.end.saturating_sub(8).max(self.start);
-        for place in (few..self.end).rev() {
-            if is_later(place) {
-                return place + 1;
-            }
-        }
-        if few == self.start || is_later(few - 1) {
-            return few;
-        }
-        let (mut place, mut rest) = (self.start, few - self.start);
-        while rest > 1 {
-            let half = rest / 2;
-            place = if is_later(place + half - 1) { place + half } else { place };
-            rest -= half;
-        }
-        place + usize::from(is_later(place))
-    }
-
     /// Puts in an entry that is newer than all with the same deadline. The row must not be full.
     #[inline]
     pub(super) fn insert(&mut self, entry: Entry) {
         if self.start == 0 || self.end == ROOM {
             self.centre();
         }
-        let is_last = self.latest().is_none_or(|latest| latest < entry);
-        let place = if is_last { self.start } else { self.later_than((entry >> 64) as u64) };
-        if place - self.start < self.end - place {
-            self.places.copy_within(self.start..place, self.start - 1);
+        if self.latest().is_none_or(|latest| latest < entry) {
             self.start -= 1;
-            self.places[(place - 1) % ROOM] = entry;
-        } else {
-            self.places.copy_within(place..self.end, place + 1);
-            self.end += 1;
-            self.places[place % ROOM] = entry;
+            self.places[self.start % ROOM] = entry;
+            return;
         }
+        // The earlier ones move along. Most who come do not have far to go.
+        self.end += 1;
+        let row = &mut self.places[self.start..self.end];
+        let mut place = row.len() - 1;
+        while let Some(before) = place.checked_sub(1)
+            && (row[before] >> 64) as u64 <= (entry >> 64) as u64
+        {
+            row[place] = row[before];
+            place = before;
+        }
+        row[place] = entry;
+    }
+
+    /// Where `entry` stands, if it is there. Without a branch that would have to be guessed.
+    #[inline]
+    fn find(&self, entry: Entry) -> Option<usize> {
+        let (mut place, mut rest) = (self.start, self.len());
+        while rest > 1 {
+            let half = rest / 2;
+            place = if self.at(place + half) >= entry { place + half } else { place };
+            rest -= half;
+        }
+        if rest == 1 && self.at(place) == entry { Some(place) } else { None }
     }
 
     /// Takes an entry out; `false` if it is not there.
     #[inline]
     pub(super) fn remove(&mut self, entry: Entry) -> bool {
-        let mut place = self.later_than((entry >> 64) as u64);
-        while place < self.end && self.at(place) > entry {
-            place += 1;
-        }
-        if place == self.end || self.at(place) != entry {
-            return false;
-        }
+        let Some(place) = self.find(entry) else { return false };
         if place - self.start < self.end - place {
             self.places.copy_within(self.start..place, self.start + 1);
             self.start += 1;
