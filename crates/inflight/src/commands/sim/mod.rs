@@ -5,10 +5,11 @@ mod sweep;
 mod watch;
 
 use super::{
-    Exit,
+    Exit, expect,
+    json::json,
     library::Source,
-    measured::{Subject, outcome},
-    run::save,
+    measured::{Books, Run, Session},
+    run::{Place, folders, save_run},
     runs::RunDir,
     workers::Workers,
 };
@@ -19,131 +20,175 @@ use crate::{
 use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
-    experiment::{ArmOutcome, RunOutcome, RunWorld, VirtualTime},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, VirtualTime},
     record::Record,
     report,
     sim::{Settings, Stuck, Trace},
+    trace::Watched,
     trial,
 };
 use inflight_strategies::rt::Clock as _;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
-    let read = |name: &String| Source::chosen(name, flags.seed, &flags.only)?.set(&flags.set);
+    let read = |name: &String| Source::chosen(name, &flags.choice, &flags.only)?.set(&flags.set);
     let sources: Vec<Source> = flags.experiments.iter().map(read).collect::<anyhow::Result<_>>()?;
+    expect::check(&flags.expect, &sources)?;
     let workers = Workers::new(flags.threads)?;
     let clock = live::World::new(workers.runtime().handle().clone());
     let is_sweep = !flags.sweep.is_empty() || flags.seeds.is_some() || flags.csv;
-    let mut exit = Exit::Done;
+    let start = clock.now();
+    let real_time = || clock.now() - start;
+    if is_sweep {
+        return sweeps(&sources, flags, &workers, &real_time);
+    }
+    let mut all = Vec::new();
     for source in &sources {
-        let start = clock.now();
-        let real_time = || clock.now() - start;
-        let ended = if is_sweep {
-            sweep::run(source, flags, &workers, &real_time)?
-        } else {
-            trials(source, flags, &workers, &real_time)?
-        };
-        exit = if ended == Exit::Done { exit } else { ended };
-        if exit == Exit::Interrupted {
+        all.push(trials(source, flags, &workers)?);
+        if !all.last().is_some_and(|trials| trials.complete) {
             break;
         }
     }
-    Ok(exit)
+    let took = real_time();
+    let outcome = kept(&sources, &all, flags)?;
+    show(&sources, &all, &outcome, flags)?;
+    let virtual_ns = all.iter().flat_map(|trials| &trials.traces).map(|trace| trace.ended.as_nanos()).sum();
+    say_speed(virtual_ns, took, workers.threads);
+    Ok(expect::exit(&flags.expect, &outcome))
+}
+
+fn sweeps(
+    sources: &[Source],
+    flags: &cli::Sim,
+    workers: &Workers,
+    real_time: &dyn Fn() -> Duration,
+) -> anyhow::Result<Exit> {
+    for source in sources {
+        if sweep::run(source, flags, workers, real_time)? == Exit::Interrupted {
+            return Ok(Exit::Interrupted);
+        }
+    }
+    Ok(Exit::Done)
 }
 
 /// What became of one arm.
 type Ended = Result<(Record, Trace), Stuck>;
 
-/// Every arm once.
-fn trials(
-    source: &Source,
-    flags: &cli::Sim,
-    workers: &Workers,
-    real_time: &dyn Fn() -> Duration,
-) -> anyhow::Result<Exit> {
+/// An experiment, run.
+struct Trials {
+    /// The arms that were to be run, as numbers of endpoints.
+    arms: Vec<usize>,
+    watched: Vec<Arc<Watched>>,
+    session: Session,
+    /// Round by round, and in each the arms.
+    traces: Vec<Trace>,
+    complete: bool,
+}
+
+/// The first arm measured again has seeds so far from the others': with the same requests it would be the same to the nanosecond.
+const OTHER_SEEDS: u64 = 1 << 32;
+
+fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Result<Trials> {
     let arms = source.arms(&flags.only);
     let watched = watch::each(flags, arms.len());
-    let (document, chosen, sinks) = (source.document.clone(), arms.clone(), watched.clone());
+    let mut session = Session::open(&source.document);
+    let control = session.wants_control();
+    let in_round = arms.len() + usize::from(control);
+    let (document, chosen, sinks) = (session.document.clone(), arms.clone(), watched.clone());
     let job = move |number: usize| {
+        let (round, place) = (number / in_round, number % in_round);
+        // Only the first round is watched.
         let sink: Arc<dyn Sink> = match sinks.get(number) {
             Some(watched) => watched.clone(),
             None => Arc::new(()),
         };
-        trial::run(&document, chosen[number], Settings::default(), sink)
+        let other = if place == chosen.len() { OTHER_SEEDS } else { 0 };
+        let seed = document.seed.wrapping_add(round as u64).wrapping_add(other);
+        let document = Document { seed, ..document.clone() };
+        trial::run(&document, chosen[place % chosen.len()], Settings::default(), sink)
     };
-    let mut ended: Vec<Option<Ended>> = arms.iter().map(|_| None).collect();
-    let complete = workers.run(arms.len(), job, |number, result| ended[number] = Some(result));
-    let took = real_time();
-    let (mut records, mut traces) = (Vec::new(), Vec::new());
-    for (number, result) in ended.into_iter().enumerate() {
-        let name = source.document.endpoints[arms[number]].name.as_str();
-        if let Some(result) = result {
-            let (record, trace) = result.with_context(|| format!("{}: /{name}", source.file))?;
-            records.push((name, record));
-            traces.push(trace);
+    let names: Vec<&str> = arms.iter().map(|arm| source.document.endpoints[*arm].name.as_str()).collect();
+    let jobs = in_round * source.document.rounds as usize;
+    let (mut waiting, mut stuck): (BTreeMap<usize, Ended>, _) = (BTreeMap::new(), Ok(()));
+    let (mut next, mut traces, mut round) = (0, Vec::new(), Vec::new());
+    let complete = workers.run(jobs, job, |number, result| {
+        waiting.insert(number, result);
+        // Results come as they come; rounds are taken in order, so that the number of threads changes nothing.
+        while let Some(result) = waiting.remove(&next) {
+            let place = next % in_round;
+            next += 1;
+            match result {
+                Ok((record, trace)) => {
+                    round.push(record);
+                    traces.push(trace);
+                }
+                Err(error) if stuck.is_ok() => {
+                    stuck = Err(error)
+                        .with_context(|| format!("{}: /{}", source.file, names[place % names.len()]));
+                }
+                Err(_) => {}
+            }
+            if place + 1 == in_round && stuck.is_ok() {
+                let again = if control { round.pop() } else { None };
+                let records = names.iter().copied().zip(round.drain(..)).collect();
+                session.on_round(records, again.as_ref().map(|record| (record, names[0])));
+            }
         }
+    });
+    stuck?;
+    if !complete {
+        session.on_cut_round(names.iter().copied().zip(round).collect());
     }
+    Ok(Trials { arms, watched, session, traces, complete })
+}
+
+/// The outcome, saved if it is to be. A run that took no time does not tell when it was, unless it is kept.
+fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
-    let outcome = summed_up(source, dir.as_ref(), &records, &traces, complete);
+    let experiment = |(source, trials): (&Source, &Trials)| trials.session.outcome(source);
+    let experiments: Vec<ExperimentOutcome> = sources.iter().zip(all).map(experiment).collect();
+    let traces: Vec<Trace> = all.iter().flat_map(|trials| trials.traces.iter().cloned()).collect();
+    let run = Run {
+        id: dir.as_ref().map_or("sim".into(), |dir| dir.id.clone()),
+        started_unix_s: dir.as_ref().map_or(0, |dir| dir.started_unix_s),
+        world: RunWorld::Virtual(VirtualTime::of(&traces)),
+        timers: None,
+    };
+    let outcome = run.outcome(experiments, all.iter().all(|trials| trials.complete));
     if let Some(dir) = &dir {
-        dir.write("experiment.toml", source.text.as_bytes())?;
-        source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
-        save(dir, &outcome, &records)?;
+        for ((source, trials), folder) in sources.iter().zip(all).zip(&folders(sources)) {
+            let place = Place { dir, folder };
+            place.save_source(source)?;
+            place.save_books(&trials.session.books)?;
+        }
+        save_run(dir, &outcome)?;
         say(&format!("kept in {}", dir.path.display()));
     }
-    if complete {
-        watch::show(source, flags, &arms, &watched)?;
-    }
-    if flags.trace.is_none() {
-        show(flags, &outcome, &records, &traces)?;
-    }
-    say_speed(traces.iter().map(|trace| trace.ended.as_nanos()).sum(), took, workers.threads);
-    Ok(match outcome {
-        _ if !outcome.complete => Exit::Interrupted,
-        _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
-        _ => Exit::Done,
-    })
+    Ok(outcome)
 }
 
-/// The outcome of a run that took no time: unless it is kept, nothing in it tells when it was.
-fn summed_up(
-    source: &Source,
-    dir: Option<&RunDir>,
-    records: &[(&str, Record)],
-    traces: &[Trace],
-    complete: bool,
-) -> RunOutcome {
-    let document = &source.document;
-    let subject = Subject {
-        id: dir.map_or("sim".into(), |dir| dir.id.clone()),
-        experiment: source.name.clone(),
-        question: document.question.clone(),
-        started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
-        world: RunWorld::Virtual(VirtualTime::of(traces)),
-        seed: document.seed,
-        time_scale: document.time_scale,
-    };
-    let workload = document.workload.as_ref().expect("only experiments get here");
-    let mut outcome = outcome(subject, workload, records, complete);
-    ArmOutcome::set_theory(&mut outcome.arms, document);
-    outcome
-}
-
-fn show(
-    flags: &cli::Sim,
-    outcome: &RunOutcome,
-    records: &[(&str, Record)],
-    traces: &[Trace],
-) -> anyhow::Result<()> {
+fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::Sim) -> anyhow::Result<()> {
+    for (source, trials) in sources.iter().zip(all).filter(|(_, trials)| trials.complete) {
+        watch::show(source, flags, &trials.arms, &trials.watched)?;
+    }
+    if flags.trace.is_some() {
+        return Ok(());
+    }
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
+        print(&json(outcome)?);
         return Ok(());
     }
     print(&report::result(outcome, width(), &*ink()));
     if flags.counters {
-        let worlds: Vec<(&str, u64, &Trace)> =
-            records.iter().zip(traces).map(|((name, record), trace)| (*name, sent(record), trace)).collect();
-        print(&format!("\n{}", report::counters(&worlds, &*ink())));
+        for Trials { session: Session { books, .. }, traces, .. } in all {
+            // Of the first round.
+            let world = |(books, trace)| {
+                let Books { name, together, .. }: &Books = books;
+                (name.as_str(), sent(together), trace)
+            };
+            let worlds: Vec<(&str, u64, &Trace)> = books.iter().zip(traces).map(world).collect();
+            print(&format!("\n{}", report::counters(&worlds, &*ink())));
+        }
     }
     Ok(())
 }
