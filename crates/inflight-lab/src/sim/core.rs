@@ -271,7 +271,16 @@ impl Core {
         let slot = self.next_slot();
         self.free[kind].1.push(slot);
         let (generation, queued, name, polled, waited_for) = (0, false, "", Instant::ZERO, None);
-        self.slots.push(Slot { generation, queued, kind: kind as u32, name, polled, waited_for, bell, place });
+        self.slots.push(Slot {
+            generation,
+            queued,
+            kind: kind as u32,
+            name,
+            polled,
+            waited_for,
+            bell,
+            place,
+        });
     }
 
     #[inline]
