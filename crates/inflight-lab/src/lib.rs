@@ -23,6 +23,7 @@
 pub mod audit;
 pub mod bins;
 pub mod call;
+pub mod census;
 pub mod claim;
 pub mod course;
 pub mod dependency;

@@ -89,7 +89,7 @@ impl Parser<'_> {
     fn recovers(&mut self) -> Read<Claim> {
         self.next += 1;
         let arm = self.arm_in_brackets()?;
-        let left = single(What::InFlight(Shape::Mean), arm);
+        let left = single(What::Goodput, arm);
         let test = self.returns()?;
         let (scope, cell) = self.scopes()?;
         Ok(Claim { left, test, scope, cell })

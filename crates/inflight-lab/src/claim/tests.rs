@@ -48,7 +48,7 @@ fn claims_are_understood() {
             slope(inflight(async-limited)) < 1/s within burst
                 Growth of inflight of /async-limited is less than 1/s during burst
             recovers(async) within 20s
-                Inflight of /async is back at its baseline within 20s after burst
+                Goodput of /async is back at its baseline within 20s after burst
             tasks(async) returns to baseline within 2s after burst
                 Tasks of /async is back at its baseline within 2s after burst
             share(async, status = 408) in 66%..70%

@@ -183,30 +183,52 @@ fn slope(values: &[u32]) -> f64 {
 
 /// Ticks in a row that must be back before something has returned.
 const BACK: usize = 10;
+/// Goodput is back when it is this share of what it was before.
+const GOOD_AGAIN: f64 = 0.9;
+/// For so much of a round: 30 s of 300 s.
+const LASTS: usize = 10;
 
-/// Whether `quantity` was back at what was usual before the first `phase` within `within` after its last, and stayed for ten
-/// ticks. Usual is up to three standard deviations above the mean. `None` if there was nothing before it.
+/// Whether `quantity` was back at what was usual before the first `phase` within `within` after its last. In flight and tasks
+/// are back when they are no more than three standard deviations above their mean for ten ticks. Goodput is back when it is
+/// nine tenths of what it was for a tenth of the round, and in flight is back as well: answers that come late, from a line
+/// that is still long, are no recovery. `None` if there was nothing before it.
 pub(super) fn returned(record: &Record, quantity: &Quantity, phases: &[Phase], test: &Test) -> Option<bool> {
     let Test::Returns { within, phase } = test else { return None };
     let of_phase = || phases.iter().filter(|p| p.name == *phase);
     let begin = Duration::from_nanos(of_phase().next()?.from_ns);
     let end = Duration::from_nanos(of_phase().next_back()?.to_ns);
-    let series: Vec<u32> = match quantity.what {
-        What::Tasks(_) => record.tasks.clone()?,
-        _ => record.timeline.iter().map(|tick| tick.in_flight).collect(),
-    };
-    let clip = |range: Range<usize>| range.start.min(series.len())..range.end.min(series.len());
-    let before = &series[clip(tick_range(record, record.from - record.start(), begin))];
+    let (from, to) = (record.from - record.start(), record.to - record.start());
+    let before = tick_range(record, from, begin);
+    // When no more requests come, whatever is in flight falls: that is no recovery.
+    let after = tick_range(record, end, to);
+    let latest = tick_range(record, end, (end + *within).min(to)).len();
     if before.len() < BACK {
         return None;
     }
-    let usual = mean(before);
-    let variance = before.iter().map(|x| (f64::from(*x) - usual).powi(2)).sum::<f64>() / before.len() as f64;
-    let most = usual + 3.0 * libm::sqrt(variance).max(libm::sqrt(usual));
-    // When no more requests come, whatever is in flight falls: that is no recovery.
-    let last = (end + *within).min(record.to - record.start());
-    let after = &series[clip(tick_range(record, end, last))];
-    Some(after.windows(BACK.min(after.len().max(1))).any(|window| mean(window) <= most))
+    let in_flight = || record.timeline.iter().map(|tick| tick.in_flight).collect();
+    let series: Vec<u32> = match quantity.what {
+        What::Tasks(_) => record.tasks.clone()?,
+        _ => in_flight(),
+    };
+    let clip = |range: &Range<usize>| range.start.min(series.len())..range.end.min(series.len());
+    let (usual, since) = (&series[clip(&before)], &series[clip(&after)]);
+    let most = mean(usual) + 3.0 * deviation(usual).max(libm::sqrt(mean(usual)));
+    let is_calm = |at: usize| mean(&since[at..(at + BACK).min(since.len())]) <= most;
+    let moments = 0..latest.min(since.len());
+    if quantity.what != What::Goodput {
+        return Some(moments.clone().any(|at| at + BACK <= since.len() && is_calm(at)));
+    }
+    let good: Vec<u32> = record.timeline.iter().map(|tick| tick.completed).collect();
+    let (usual, since) = (mean(&good[before]), &good[after]);
+    let lasts = (tick_range(record, Duration::ZERO, to).len() / LASTS).max(BACK);
+    let is_good = |at: usize| since.get(at..at + lasts).is_some_and(|w| mean(w) >= GOOD_AGAIN * usual);
+    Some(moments.clone().any(|at| is_good(at) && is_calm(at)))
+}
+
+fn deviation(values: &[u32]) -> f64 {
+    let average = mean(values);
+    let squares: f64 = values.iter().map(|x| (f64::from(*x) - average).powi(2)).sum();
+    libm::sqrt(squares / values.len().max(1) as f64)
 }
 
 /// The stretches that a claim with `scope` speaks of, since the beginning of a round.

@@ -59,7 +59,7 @@ pub(super) struct Session {
     pub(super) document: Document,
     /// All rounds so far, by arm.
     pub(super) books: Vec<Books>,
-    judge: Judge,
+    pub(super) judge: Judge,
     phases: Vec<Phase>,
     rounds: Rounds,
 }
