@@ -151,12 +151,24 @@ impl Timer {
     fn set(&self, deadline: Instant, waker: &Waker) -> Key {
         let mut state = self.lock();
         let key = state.timers.set(deadline, waker.clone());
+        self.hurry(state, deadline);
+        key
+    }
+
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        let mut state = self.lock();
+        let key = state.timers.renew(deadline, key, waker);
+        self.hurry(state, deadline);
+        key
+    }
+
+    /// Wakes the thread if it would look too late for `deadline`.
+    fn hurry(&self, mut state: MutexGuard<'_, Pending>, deadline: Instant) {
         if deadline < state.looks_at {
             state.looks_at = deadline;
             drop(state);
             self.sooner.notify_one();
         }
-        key
     }
 }
 
@@ -188,11 +200,7 @@ impl Alarms for SharedTimer {
     }
 
     fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
-        if let Some(set) = self.0.lock().timers.get_mut(key) {
-            set.clone_from(waker);
-            return key;
-        }
-        self.0.set(deadline, waker)
+        self.0.renew(deadline, key, waker)
     }
 
     fn cancel(&self, deadline: Instant, key: Key) {

@@ -36,10 +36,18 @@ impl<T> Timers<T> {
         key
     }
 
-    /// What a timer that is still pending carries.
-    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let (pending, value) = self.pending.get_mut(key.who() as usize)?;
-        if *pending == Some(key) { Some(value) } else { None }
+    /// The timer `key`, which was set to `deadline`, carries `value` from now on; if it has fired it is set again.
+    pub fn renew(&mut self, deadline: Instant, key: Key, value: &T) -> Key
+    where
+        T: Clone,
+    {
+        match self.pending.get_mut(key.who() as usize) {
+            Some((pending, carried)) if *pending == Some(key) => {
+                carried.clone_from(value);
+                key
+            }
+            _ => self.set(deadline, value.clone()),
+        }
     }
 
     /// Cancels a timer; `None` if it has fired already.
