@@ -9,7 +9,10 @@ use inflight_strategies::{
 };
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,12 @@ impl Call {
     /// Request `id`, whose steps nobody keeps.
     pub fn new(id: u64) -> Call {
         Call { id, trail: None, attempt: 0, deadline: None }
+    }
+
+    /// The same request on its way to a service; without its trail, if nothing of what happens there is kept.
+    pub(crate) fn to_service(&self, has_layers: bool) -> Call {
+        let trail = self.trail.as_ref().filter(|trail| has_layers || trail.steps.is_some()).cloned();
+        Call { trail, ..*self }
     }
 }
 
@@ -102,16 +111,13 @@ pub struct Step {
 /// The steps of one request's life, handed over when the last part of it is over (work that was left running included).
 pub struct Trail {
     call: u64,
-    kept: Mutex<Kept>,
-    /// Whether the steps themselves are kept, or only what they sum up to.
-    in_full: bool,
+    /// `None`: only what they sum up to is kept.
+    steps: Option<Mutex<Vec<Step>>>,
+    /// Nanoseconds, over all its layers.
+    waited: AtomicU64,
+    /// Whether any layer let it in.
+    is_admitted: AtomicBool,
     finish: Option<Finish>,
-}
-
-#[derive(Default)]
-struct Kept {
-    steps: Vec<Step>,
-    waited: Option<Duration>,
 }
 
 /// Takes the steps of a finished life.
@@ -120,27 +126,32 @@ pub type Finish = Arc<dyn Fn(u64, Vec<Step>) + Send + Sync>;
 impl Trail {
     /// A trail for request `call`; `finish`, if given, gets the steps in the end.
     pub fn new(call: u64, finish: Option<Finish>) -> Arc<Trail> {
-        Arc::new(Trail { call, kept: Mutex::default(), in_full: true, finish })
+        Arc::new(Trail::with(call, Some(Mutex::default()), finish))
     }
 
     /// A trail that only sums up how long request `call` waited.
     pub fn of_waits(call: u64) -> Arc<Trail> {
-        Arc::new(Trail { call, kept: Mutex::default(), in_full: false, finish: None })
+        Arc::new(Trail::with(call, None, None))
+    }
+
+    fn with(call: u64, steps: Option<Mutex<Vec<Step>>>, finish: Option<Finish>) -> Trail {
+        Trail { call, steps, waited: AtomicU64::new(0), is_admitted: AtomicBool::new(false), finish }
     }
 
     /// The steps so far.
     pub fn steps(&self) -> Vec<Step> {
-        self.lock().steps.clone()
+        self.lock().map_or(Vec::new(), |steps| steps.clone())
     }
 
     /// How long the request waited for admission so far, in all its layers; `None` if no layer has let it in yet.
     pub fn waited(&self) -> Option<Duration> {
-        self.lock().waited
+        let is_admitted = self.is_admitted.load(Ordering::Acquire);
+        is_admitted.then(|| Duration::from_nanos(self.waited.load(Ordering::Relaxed)))
     }
 
     /// How long a service took, if the steps are kept and the call is over; of several calls, the last one.
     pub fn took(&self, which: Which) -> Option<Duration> {
-        self.lock().steps.iter().rev().find_map(|step| match (step.place, step.event) {
+        self.lock()?.iter().rev().find_map(|step| match (step.place, step.event) {
             (Place::Service(service), Event::Finished { took, .. }) if service == which => Some(took),
             _ => None,
         })
@@ -148,28 +159,34 @@ impl Trail {
 
     /// Whether anything is kept of what happens at `place`.
     fn keeps(&self, place: Place) -> bool {
-        self.in_full || matches!(place, Place::Layer { .. })
+        self.steps.is_some() || matches!(place, Place::Layer { .. })
     }
 
-    fn push(&self, step: Step) {
-        let kept = &mut *self.lock();
-        if let (Place::Layer { .. }, Event::Admitted { waited }) = (step.place, step.event) {
-            kept.waited = Some(kept.waited.unwrap_or_default() + waited);
+    #[inline(never)]
+    fn push(&self, at: Instant, place: Place, event: &Event) {
+        if let (Place::Layer { .. }, Event::Admitted { waited }) = (place, event) {
+            // Most are let in at once: then there is nothing to add.
+            if !waited.is_zero() {
+                let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
+                self.waited.fetch_add(nanos, Ordering::Relaxed);
+            }
+            self.is_admitted.store(true, Ordering::Release);
         }
-        if self.in_full {
-            kept.steps.push(step);
+        if let Some(mut steps) = self.lock() {
+            steps.push(Step { at, place, event: *event });
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn lock(&self) -> Option<MutexGuard<'_, Vec<Step>>> {
+        self.steps.as_ref().map(|steps| steps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Drop for Trail {
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            let steps = std::mem::take(&mut self.lock().steps);
+            let steps = self.lock().map_or(Vec::new(), |mut steps| std::mem::take(&mut *steps));
             finish(self.call, steps);
         }
     }
@@ -233,6 +250,7 @@ impl fmt::Debug for Tap {
 impl Observer<Call> for Tap {
     type Watch<'a> = TapWatch<'a>;
 
+    #[inline]
     fn observe<'a>(&'a self, call: &Call) -> TapWatch<'a> {
         let trail = call.trail.as_ref().filter(|trail| trail.keeps(self.place)).cloned();
         TapWatch { tap: self, id: call.id, trail }
@@ -248,13 +266,14 @@ pub struct TapWatch<'a> {
 }
 
 impl Watch for TapWatch<'_> {
+    #[inline]
     fn on_event(&mut self, at: Instant, event: Event) {
         let Tap { endpoint, place, sink } = self.tap;
         if let Some(sink) = sink {
             sink.on_event(*endpoint, *place, self.id, at, event);
         }
         if let Some(trail) = &self.trail {
-            trail.push(Step { at, place: *place, event });
+            trail.push(at, *place, &event);
         }
     }
 }

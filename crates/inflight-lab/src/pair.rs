@@ -14,25 +14,33 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// Runs `a` and `b` as tasks and waits for both, or for the first that fails; the other is then cancelled. Dropping the
-/// wait cancels both.
-pub(crate) async fn both<W, A, B, E>(
+/// Runs what `a` and `b` make as tasks and waits for both, or for the first that fails; the other is then cancelled.
+/// Dropping the wait cancels both. (A future that is handed on takes its room twice: hence the makers.)
+pub(crate) async fn both<W, A, B, E, FA, FB>(
     world: &W,
-    a: impl Future<Output = Result<A, Failure<E>>> + Send + 'static,
-    b: impl Future<Output = Result<B, Failure<E>>> + Send + 'static,
+    a: impl FnOnce() -> FA + Send + 'static,
+    b: impl FnOnce() -> FB + Send + 'static,
 ) -> Result<(A, B), Failure<E>>
 where
     W: Executor,
+    FA: Future<Output = Result<A, Failure<E>>> + Send + 'static,
+    FB: Future<Output = Result<B, Failure<E>>> + Send + 'static,
     A: Send + 'static,
     B: Send + 'static,
     E: Send + 'static,
 {
-    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller: None }) });
+    let caller = std::future::poll_fn(|cx| Poll::Ready(Some(cx.waker().clone()))).await;
+    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller }) });
     let half = Half { pair: pair.clone(), over: false };
-    let a = world.spawn("A", async move { half.leave(a.await, |state, a| state.a = Some(a)) });
+    let a = world.spawn("A", half.run(a, |state, a| state.a = Some(a)));
     let half = Half { pair: pair.clone(), over: false };
-    let b = world.spawn("B", async move { half.leave(b.await, |state, b| state.b = Some(b)) });
-    let result = std::future::poll_fn(|cx| pair.poll(cx)).await;
+    let b = world.spawn("B", half.run(b, |state, b| state.b = Some(b)));
+    // Whoever is over first wakes the caller: nothing is missed by not looking now.
+    let mut is_first = true;
+    let look = |cx: &mut Context<'_>| {
+        if std::mem::take(&mut is_first) { Poll::Pending } else { pair.poll(cx) }
+    };
+    let result = std::future::poll_fn(look).await;
     if result.is_ok() {
         // Both are over: there is nothing left to cancel.
         a.detach();
@@ -67,10 +75,7 @@ impl<A, B, E> Pair<A, B, E> {
         if state.is_over() {
             return Poll::Ready(Ok(state.a.take().zip(state.b.take()).expect("both are there")));
         }
-        match &mut state.caller {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        state.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         Poll::Pending
     }
 }
@@ -88,7 +93,12 @@ struct Half<A, B, E> {
 }
 
 impl<A, B, E> Half<A, B, E> {
-    fn leave<T>(mut self, result: Result<T, Failure<E>>, put: impl FnOnce(&mut State<A, B, E>, T)) {
+    async fn run<T, F: Future<Output = Result<T, Failure<E>>>>(
+        mut self,
+        call: impl FnOnce() -> F,
+        put: fn(&mut State<A, B, E>, T),
+    ) {
+        let result = call().await;
         self.over = true;
         self.tell(|state| match result {
             Ok(value) => put(state, value),

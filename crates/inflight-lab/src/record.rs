@@ -67,7 +67,8 @@ pub fn histogram() -> Histogram<u64> {
 }
 
 pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
-    histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
+    let micros = duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros().into());
+    histogram.saturating_record(micros.max(1));
 }
 
 /// What happened in one tick of a run: in a tenth of a second, or less in short runs and more in long ones.
@@ -165,7 +166,7 @@ struct Gauge {
 impl Gauge {
     fn advance(&mut self, now: Instant, from: Instant, to: Instant) {
         let (a, b) = (self.changed.max(from), now.min(to));
-        self.nanos += u128::from(self.value) * (b - a).as_nanos();
+        self.nanos += u128::from(self.value) * u128::from(b.as_nanos().saturating_sub(a.as_nanos()));
         self.changed = self.changed.max(now);
     }
 }
@@ -249,7 +250,9 @@ impl Record {
     }
 
     fn tick(&mut self, at: Instant) -> &mut Tick {
-        let index = ((at - self.start).as_nanos() / self.tick.as_nanos()) as usize;
+        // In 64 bits: this is asked three times per request.
+        let since = at.as_nanos().saturating_sub(self.start.as_nanos());
+        let index = (since / (self.tick.as_nanos() as u64)) as usize;
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
             let still = Tick { in_flight: self.everywhere(), ..Tick::default() };
@@ -287,7 +290,8 @@ impl Record {
         self.everywhere.as_ref().map_or(self.in_flight.value, |all| all.load(Ordering::Relaxed))
     }
 
-    fn move_in_flight(&mut self, now: Instant, by: i32) {
+    /// The tick of `now` is handed out: what else happens belongs there.
+    fn move_in_flight(&mut self, now: Instant, by: i32) -> &mut Tick {
         self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
@@ -296,11 +300,12 @@ impl Record {
             all.fetch_add(by as u32, Ordering::Relaxed);
         }
         let value = self.everywhere();
-        let tick = self.tick(now);
-        tick.in_flight = tick.in_flight.max(value);
         if self.from <= now && now < self.to {
             self.in_flight.peak = self.in_flight.peak.max(value);
         }
+        let tick = self.tick(now);
+        tick.in_flight = tick.in_flight.max(value);
+        tick
     }
 
     fn end(&mut self, sample: &Sample) {
@@ -308,9 +313,8 @@ impl Record {
         if let Some(log) = &mut self.log {
             log.push(self.start, sample);
         }
-        self.move_in_flight(done, -1);
         self.course.on_end(sample);
-        let tick = self.tick(done);
+        let tick = self.move_in_flight(done, -1);
         match reply.ending {
             Ending::Completed => tick.completed += 1,
             _ => tick.other += 1,
@@ -330,8 +334,7 @@ impl Record {
         if reply.ending == Ending::Completed {
             self.in_time += u64::from(done - intended <= self.objective);
             note(&mut self.completed, done - intended);
-        }
-        if reply.ending.is_answer() {
+        } else if reply.ending.is_answer() {
             note(&mut self.answered, done - intended);
         }
         if let Some(wait) = reply.wait {
@@ -388,6 +391,8 @@ impl Record {
     fn close(&mut self, now: Instant) {
         self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
+        // Until now only the others were in there: most answers are good, and noted once.
+        add_histogram(&mut self.answered, &self.completed);
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
         if let Some(log) = &mut self.log {

@@ -222,15 +222,13 @@ pub fn build<W: World>(
     sink: Arc<dyn Sink>,
 ) -> Endpoint<W> {
     let tap = Tap::new(index, sink);
-    let guarded = |which, dependency: &Arc<Dependency<W>>, layers| {
+    let guarded = |which, dependency: &Arc<Dependency<W>>, layers: &[LayerSpec]| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
-        surround(
-            Arc::new(seen.layer(dependency.clone())),
-            layers,
-            Some(which),
-            (world, dependency.seed()),
-            &tap,
-        )
+        let seen = Arc::new(seen.layer(dependency.clone()));
+        match layers {
+            [] => Guarded::Bare(seen),
+            _ => Guarded::Layered(surround(seen, layers, Some(which), (world, dependency.seed()), &tap)),
+        }
     };
     let work = Work {
         calls: spec.calls,
@@ -279,11 +277,35 @@ fn budgets(layers: &[LayerSpec]) -> Vec<Option<SharedBudget>> {
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
 /// parallel it cancels the other call.
-struct Work<W> {
+struct Work<W: World> {
     calls: Calls,
-    a: Stack<Answer>,
-    b: Stack<Answer>,
+    a: Guarded<W>,
+    b: Guarded<W>,
     world: W,
+}
+
+/// A service with the layers around it. Without any there is nothing to box.
+#[derive(Clone)]
+enum Guarded<W: World> {
+    Bare(Arc<Seen<W>>),
+    Layered(Stack<Answer>),
+}
+
+/// A service, observed from outside.
+type Seen<W> = observe::Observed<Arc<Dependency<W>>, W, Tap>;
+
+impl<W: World> Guarded<W> {
+    async fn call(self, call: Call) -> Result<Answer, Failure<Fault>> {
+        match self {
+            Guarded::Bare(service) => service.call(call).await,
+            Guarded::Layered(stack) => stack.call(call).await,
+        }
+    }
+
+    /// The call on its way to this service; without its trail, if nothing of what happens here is kept.
+    fn enter(&self, call: &Call) -> Call {
+        call.to_service(matches!(self, Guarded::Layered(_)))
+    }
 }
 
 impl<W: World> Service<Call> for Work<W> {
@@ -293,15 +315,15 @@ impl<W: World> Service<Call> for Work<W> {
     async fn call(&self, call: Call) -> Result<Both, Failure<Fault>> {
         match self.calls {
             Calls::Sequential => {
-                let a = self.a.call(call.clone()).await?;
-                let b = self.b.call(call).await?;
+                // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
+                let a = Box::pin(self.a.clone().call(self.a.enter(&call))).await?;
+                let b = Box::pin(self.b.clone().call(self.b.enter(&call))).await?;
                 Ok(Both { a, b })
             }
             Calls::Parallel => {
-                let (a, b) = (self.a.clone(), self.b.clone());
-                let call_a = call.clone();
-                let a = async move { a.call(call_a).await };
-                let (a, b) = pair::both(&self.world, a, async move { b.call(call).await }).await?;
+                let (a, call_a) = (self.a.clone(), self.a.enter(&call));
+                let (b, call_b) = (self.b.clone(), self.b.enter(&call));
+                let (a, b) = pair::both(&self.world, || a.call(call_a), || b.call(call_b)).await?;
                 Ok(Both { a, b })
             }
         }

@@ -21,7 +21,7 @@ use crate::{
     rt::{First, Instant, World, race},
     service::{Failure, Layer, Service},
 };
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 /// The longest time that can be asked for.
 pub const MAX_AFTER: Duration = Duration::from_secs(3600);
@@ -130,7 +130,8 @@ where
 {
     let expired = world.sleep_until(deadline);
     let first = match late {
-        Late::Cancel => race(inner.call(request), expired).await,
+        // Pinned here: a future that is handed on takes its room twice.
+        Late::Cancel => race(pin!(inner.call(request)), expired).await,
         Late::Detach => {
             let inner = inner.clone();
             race(outlive(world, async move { inner.call(request).await }), expired).await

@@ -151,12 +151,24 @@ impl Timer {
     fn set(&self, deadline: Instant, waker: &Waker) -> Key {
         let mut state = self.lock();
         let key = state.timers.set(deadline, waker.clone());
+        self.hurry(state, deadline);
+        key
+    }
+
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        let mut state = self.lock();
+        let key = state.timers.renew(deadline, key, waker);
+        self.hurry(state, deadline);
+        key
+    }
+
+    /// Wakes the thread if it would look too late for `deadline`.
+    fn hurry(&self, mut state: MutexGuard<'_, Pending>, deadline: Instant) {
         if deadline < state.looks_at {
             state.looks_at = deadline;
             drop(state);
             self.sooner.notify_one();
         }
-        key
     }
 }
 
@@ -187,17 +199,11 @@ impl Alarms for SharedTimer {
         self.0.set(deadline, waker)
     }
 
-    fn renew(&self, key: Key, waker: &Waker) -> bool {
-        match self.0.lock().timers.get_mut(key) {
-            Some(set) => {
-                set.clone_from(waker);
-                true
-            }
-            None => false,
-        }
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        self.0.renew(deadline, key, waker)
     }
 
-    fn cancel(&self, _: Instant, key: Key) {
-        self.0.lock().timers.cancel(key);
+    fn cancel(&self, deadline: Instant, key: Key) {
+        self.0.lock().timers.cancel(deadline, key);
     }
 }

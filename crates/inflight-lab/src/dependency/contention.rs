@@ -104,7 +104,7 @@ impl<W: World> Contention<W> {
 
     async fn rest(&self, work: Duration) {
         if !work.is_zero() {
-            let end = self.pace.end(self.world.now(), work.as_nanos() as f64);
+            let end = self.pace.end_of(work, self.world.now());
             self.world.sleep_until(end).await;
         }
     }

@@ -52,7 +52,7 @@ impl Latency {
             Latency::Empirical(quantiles) => at_share(quantiles, rng.unit()),
         };
         // In whole nanoseconds, so that a sum of draws is exact.
-        Duration::from_nanos((seconds.min(MAX_LATENCY.as_secs_f64()) * 1e9).round() as u64)
+        Duration::from_nanos(rounded(seconds.min(MAX_LATENCY.as_secs_f64()) * 1e9))
     }
 
     /// The same shape, `factor` times as long.
@@ -67,6 +67,12 @@ impl Latency {
             Latency::Empirical(q) => Latency::Empirical(q.iter().map(|(p, d)| (*p, by(d))).collect()),
         }
     }
+}
+
+/// The nearest whole number, halves away from zero; of what is above zero and no longer than [`MAX_LATENCY`].
+fn rounded(nanos: f64) -> u64 {
+    let whole = nanos as i64;
+    (whole + i64::from(nanos - whole as f64 >= 0.5)) as u64
 }
 
 /// The point `share` of the way from `low` to `high`, in seconds.

@@ -24,7 +24,7 @@ use inflight_strategies::{
     service::{Failure, Service},
     units::Ratio,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 /// What a dependency is like.
 #[derive(Clone, Debug, PartialEq)]
@@ -188,9 +188,11 @@ impl<W: World> Service<Call> for Dependency<W> {
             false => self.fate((call.id, call.attempt), self.world.now()),
         };
         let (work, crash) = fate.ok_or(FAILED(self.which))?;
+        // Pinned here: a future that is handed on takes its room twice.
+        let served = pin!(self.contention.serve(work));
         match crash {
-            None => self.contention.serve(work).await,
-            Some(crash) => match race(self.contention.serve(work), self.world.sleep_until(crash)).await {
+            None => served.await,
+            Some(crash) => match race(served, self.world.sleep_until(crash)).await {
                 First::Left(()) => {}
                 First::Right(()) => return Err(FAILED(self.which)),
             },

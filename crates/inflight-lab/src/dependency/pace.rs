@@ -89,6 +89,11 @@ impl Pace {
         sum + (to - from).as_nanos() as f64
     }
 
+    /// When `work` is done if it begins at `from`.
+    pub(super) fn end_of(&self, work: Duration, from: Instant) -> Instant {
+        if self.stretches.is_empty() { from + work } else { self.end(from, work.as_nanos() as f64) }
+    }
+
     /// When `work`, in nanoseconds at full speed, is done if it begins at `from`.
     pub(super) fn end(&self, mut from: Instant, mut work: f64) -> Instant {
         while !self.stretches.is_empty() {

@@ -126,6 +126,7 @@ impl<W: World> Driver<W> {
     ) {
         let last = self.end() + self.workload.patience;
         let schedule = arrivals.schedule(self.seed, self.workload.duration);
+        let everyone = Arc::new(self.user(target, recorder));
         for (id, offset) in schedule.filter(|(id, _)| share.has(*id)) {
             let shot = Shot { id, intended: self.start + offset };
             self.world.sleep_until(shot.intended).await;
@@ -135,7 +136,7 @@ impl<W: World> Driver<W> {
                 continue;
             }
             recorder.begin(shot.intended, now);
-            let user = self.user(target, recorder);
+            let user = everyone.clone();
             let task = match user.retry {
                 None => self.world.spawn("request", async move { user.attempt(shot).await }),
                 Some(retry) => self.world.spawn("request", async move { user.persist(shot, retry).await }),

@@ -5,27 +5,61 @@
 
 use super::{
     Counts, Settings, Stuck, Waiting,
+    ready::Ready,
     task::{Bell, Outside, Place},
 };
-use crate::timers::{Key, Timers};
+use crate::timers::{Agenda, Key, MAX_WHO};
 use inflight_strategies::rt::Instant;
+use slab::Slab;
 use std::{
     any::TypeId,
     cell::{Cell, RefCell},
-    collections::VecDeque,
-    mem,
+    mem::{self, ManuallyDrop},
+    ptr,
     rc::Rc,
     sync::Arc,
     task::Waker,
 };
 
 thread_local! {
-    /// Which world runs on this thread, 0: none. What everyone asks all the time is apart from the rest.
-    static WORLD: Cell<u64> = const { Cell::new(0) };
-    static NOW: Cell<u64> = const { Cell::new(0) };
+    /// What everyone asks all the time is apart from the rest.
+    static HERE: Here = const { Here::nowhere() };
+    /// Between worlds it owns nothing. So it needs no destructor, and nobody has to ask first whether that has run.
+    static CORE: ManuallyDrop<RefCell<Core>> = const { ManuallyDrop::new(RefCell::new(Core::NONE)) };
+}
+
+/// Where this thread is.
+struct Here {
+    /// In which world; 0: none.
+    world: Cell<u64>,
+    now: Cell<u64>,
     /// Whether timers fire exactly when they should.
-    static EXACT: Cell<bool> = const { Cell::new(true) };
-    static CORE: RefCell<Core> = const { RefCell::new(Core::NONE) };
+    exact: Cell<bool>,
+    /// Which place is being polled.
+    polling: Cell<u32>,
+    /// Its bell: its waker points there.
+    bell: Cell<*const Bell>,
+}
+
+impl Here {
+    const fn nowhere() -> Here {
+        Here {
+            world: Cell::new(0),
+            now: Cell::new(0),
+            exact: Cell::new(true),
+            polling: Cell::new(u32::MAX),
+            bell: Cell::new(ptr::null()),
+        }
+    }
+
+    /// Exchanges this for `other`.
+    fn swap(&self, other: &Here) {
+        self.world.swap(&other.world);
+        self.now.swap(&other.now);
+        self.exact.swap(&other.exact);
+        self.polling.swap(&other.polling);
+        self.bell.swap(&other.bell);
+    }
 }
 
 /// Everything about a world but its clock's hand.
@@ -33,33 +67,31 @@ pub(super) struct Core {
     settings: Settings,
     /// The clock must not pass this.
     end: Instant,
-    pub(super) timers: Timers<Alarm>,
+    /// Who has a deadline: a place, or, from [`FOREIGN`] on, one of `foreign`.
+    agenda: Agenda,
+    /// Wakers of somebody else's making that timers are to wake.
+    foreign: Slab<Waker>,
     pub(super) counts: Counts,
     pub(super) hash: u64,
     /// The clock must move before the tasks were polled so often.
     patience: u64,
     /// Whether there may still be timers that are due now.
     ringing: bool,
-    ready: VecDeque<TaskId>,
-    /// Who is being polled.
-    polling: TaskId,
+    ready: Ready,
     slots: Vec<Slot>,
     /// Places that are free, by the type of the futures that live there.
     free: Vec<(TypeId, Vec<u32>)>,
     outside: Option<Arc<Outside>>,
 }
 
-/// Who is woken by a timer.
-pub(super) enum Alarm {
-    /// A task of this world.
-    Task(TaskId),
-    /// Whoever is behind a waker of somebody else's making.
-    Other(Waker),
-}
+/// Places have numbers below this.
+const FOREIGN: u32 = MAX_WHO as u32 / 2;
 
 /// A place for tasks, and what is known about the one in it.
 struct Slot {
     generation: u32,
+    /// Whether it is among those that are ready.
+    queued: bool,
     /// The type of the futures that live here, as its place in [`Core::free`].
     kind: u32,
     name: &'static str,
@@ -78,11 +110,9 @@ pub(super) struct TaskId {
     pub(super) generation: u32,
 }
 
-/// What is to be done next, outside.
-pub(super) enum Turn {
-    /// Poll this task.
-    Poll(TaskId, Rc<dyn Place>),
-    /// Wake this waker: its time has come.
+/// Why nobody is polled next.
+pub(super) enum Pause {
+    /// This waker comes first: its time has come.
     Wake(Waker),
     /// Nobody is ready and no deadline is set.
     Quiet,
@@ -92,17 +122,20 @@ pub(super) enum Turn {
     Livelock(TaskId),
 }
 
+/// A task, and where it lives.
+pub(super) type Lodger = (TaskId, Rc<dyn Place>);
+
 impl Core {
     const NONE: Core = Core {
         settings: Settings::EXACT,
         end: Instant::ZERO,
-        timers: Timers::new(),
+        agenda: Agenda::new(),
+        foreign: Slab::new(),
         counts: Counts::NONE,
         hash: FNV_OFFSET,
         patience: 0,
         ringing: false,
-        ready: VecDeque::new(),
-        polling: TaskId { slot: u32::MAX, generation: 0 },
+        ready: Ready::new(),
         slots: Vec::new(),
         free: Vec::new(),
         outside: None,
@@ -114,109 +147,104 @@ impl Core {
         Core { settings, end, patience, outside, ..Core::NONE }
     }
 
-    /// Frees the place of the task that was polled, if that is gone, and says what is next. When nobody is ready, moves the clock to the next deadline; everyone whose time has come is woken
-    /// before anyone is polled.
+    /// Who is to be polled next. When nobody is ready, moves the clock to the next deadline; everyone whose time has come is
+    /// woken before anyone is polled.
     #[inline]
-    pub(super) fn turn(&mut self, gone: Option<TaskId>) -> Turn {
-        if let Some(gone) = gone {
-            self.free(gone);
-        }
+    fn next(&mut self) -> Result<Lodger, Pause> {
         loop {
-            if self.ringing
-                && let Some(waker) = self.wake_due()
-            {
-                return Turn::Wake(waker);
+            if self.ringing {
+                self.wake_due()?;
             }
-            match self.ready.pop_front() {
-                Some(id) => {
-                    if let Some(place) = self.begin_poll(id) {
-                        let is_patient = self.counts.polls <= self.patience;
-                        return if is_patient { Turn::Poll(id, place) } else { Turn::Livelock(id) };
-                    }
+            if let Some(id) = self.ready.pop() {
+                if self.slot(id).is_some() {
+                    return self.begin_poll(id.slot);
                 }
-                None => match self.timers.next() {
-                    None => return Turn::Quiet,
-                    Some(next) if next > self.end => return Turn::TooLate,
-                    Some(next) => self.move_clock(next),
-                },
+                continue;
+            }
+            match self.agenda.next() {
+                None => return Err(Pause::Quiet),
+                Some(next) if next > self.end => return Err(Pause::TooLate),
+                Some(next) => self.move_clock(next),
+            }
+            // Most of the time it is one task's, and then that is next.
+            if let Some(key) = self.agenda.pop_due(now()) {
+                if key.who() < FOREIGN && self.agenda.next().is_none_or(|next| next > now()) {
+                    return self.begin_poll(key.who());
+                }
+                self.ringing = true;
+                self.fire(key)?;
             }
         }
     }
 
     #[inline]
     fn move_clock(&mut self, to: Instant) {
-        NOW.set(to.as_nanos());
-        self.ringing = true;
+        HERE.with(|here| here.now.set(to.as_nanos()));
         let Settings { max_polls, max_polls_at_once, .. } = self.settings;
         self.patience = max_polls.min(self.counts.polls.saturating_add(max_polls_at_once));
     }
 
     /// Wakes who is due, in order, until that takes a waker of somebody else.
-    #[inline]
-    fn wake_due(&mut self) -> Option<Waker> {
-        let now = now();
-        while let Some(alarm) = self.timers.pop_due(now) {
-            match alarm {
-                Alarm::Task(id) => self.wake(id),
-                Alarm::Other(waker) => return Some(waker),
-            }
+    fn wake_due(&mut self) -> Result<(), Pause> {
+        while let Some(key) = self.agenda.pop_due(now()) {
+            self.fire(key)?;
         }
         self.ringing = false;
-        None
+        Ok(())
     }
 
+    fn fire(&mut self, key: Key) -> Result<(), Pause> {
+        match key.who().checked_sub(FOREIGN) {
+            None => self.ring(key.who()),
+            Some(place) => return Err(Pause::Wake(self.foreign.remove(place as usize))),
+        }
+        Ok(())
+    }
+
+    /// Puts whoever lives in a place at the end of those that are polled next, once until it is polled.
     #[inline]
-    fn wake(&mut self, id: TaskId) {
-        if self.slots[id.slot as usize].bell.is_silent() {
-            self.ready.push_back(id);
+    pub(super) fn ring(&mut self, number: u32) {
+        let Some(slot) = self.slots.get_mut(number as usize) else { return };
+        if !mem::replace(&mut slot.queued, true) {
+            self.ready.push(TaskId { slot: number, generation: slot.generation });
         }
     }
 
-    /// Puts a task, whose bell was rung, at the end of those that are polled next.
     #[inline]
-    pub(super) fn make_ready(&mut self, id: TaskId) {
-        self.ready.push_back(id);
-    }
-
-    #[inline]
-    fn begin_poll(&mut self, id: TaskId) -> Option<Rc<dyn Place>> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.polled = now();
-        slot.bell.hush();
-        self.polling = id;
+    fn begin_poll(&mut self, number: u32) -> Result<Lodger, Pause> {
+        let slot = &mut self.slots[number as usize];
+        let id = TaskId { slot: number, generation: slot.generation };
+        let now = HERE.with(|here| {
+            here.polling.set(number);
+            here.bell.set(Arc::as_ptr(&slot.bell));
+            here.now.get()
+        });
+        slot.polled = Instant::from_nanos(now);
+        slot.queued = false;
         self.counts.polls += 1;
-        let word = slot.polled.as_nanos() ^ u64::from(id.slot).rotate_right(24);
-        self.hash = (self.hash ^ word).wrapping_mul(FNV_PRIME);
-        Some(slot.place.clone())
+        self.hash = (self.hash ^ now ^ u64::from(number).rotate_right(24)).wrapping_mul(FNV_PRIME);
+        if self.counts.polls > self.patience {
+            return Err(Pause::Livelock(id));
+        }
+        Ok((id, slot.place.clone()))
     }
 
-    /// Who is woken by `waker`, in the form in which timers keep it.
-    #[inline]
-    fn recognise(&self, waker: &Waker) -> Option<Alarm> {
-        // Nobody else's waker points to a bell of ours.
-        let slot = self.slots.get(self.polling.slot as usize)?;
-        (waker.data() == Arc::as_ptr(&slot.bell).cast()).then_some(Alarm::Task(self.polling))
-    }
-
-    /// A free place for futures of type `kind`, if there is one.
-    #[inline]
-    pub(super) fn take_free(&mut self, kind: TypeId) -> Option<(TaskId, Rc<dyn Place>)> {
+    /// The task `name` moves into a free place for futures of type `kind`, if there is one: it is ready. Its future must be
+    /// there before anybody is polled.
+    #[inline(always)]
+    pub(super) fn move_in(&mut self, kind: TypeId, name: &'static str) -> Option<(TaskId, Rc<dyn Place>)> {
         let (_, free) = self.free.iter_mut().find(|(other, _)| *other == kind)?;
         let number = free.pop()?;
-        let slot = &self.slots[number as usize];
-        Some((TaskId { slot: number, generation: slot.generation }, slot.place.clone()))
-    }
-
-    /// The task `name` moved in: it is ready.
-    #[inline]
-    pub(super) fn occupy(&mut self, id: TaskId, name: &'static str) {
-        self.counts.tasks += 1;
-        let slot = &mut self.slots[id.slot as usize];
+        let slot = &mut self.slots[number as usize];
+        let id = TaskId { slot: number, generation: slot.generation };
         (slot.name, slot.polled) = (name, now());
-        // Who kept a waker for too long may have rung while nobody lived here.
-        slot.bell.hush();
         slot.bell.set_wanted(true);
-        self.wake(id);
+        let place = slot.place.clone();
+        self.counts.tasks += 1;
+        // Who kept a waker for too long may have rung while nobody lived here.
+        slot.queued = true;
+        self.ready.push(id);
+        Some((id, place))
     }
 
     /// Nobody will ask for the output of the task `id`; `true` if it is there already.
@@ -227,40 +255,32 @@ impl Core {
         slot.bell.is_over()
     }
 
-    #[inline]
-    fn set(&mut self, deadline: Instant, alarm: Alarm) -> Key {
-        self.counts.timers += 1;
-        self.timers.set(deadline, alarm)
-    }
-
-    /// Whether a timer is still pending, which from now on wakes `waker`; `None` if that takes a waker of somebody else.
-    #[inline]
-    pub(super) fn renew(&mut self, key: Key, waker: &Waker) -> Option<bool> {
-        let own = self.recognise(waker);
-        match (self.timers.get_mut(key), own) {
-            (None, _) => Some(false),
-            (Some(alarm @ Alarm::Task(_)), Some(own)) => {
-                *alarm = own;
-                Some(true)
-            }
-            _ => None,
-        }
-    }
-
     /// The number of the next new place.
     pub(super) fn next_slot(&self) -> u32 {
-        u32::try_from(self.slots.len()).expect("fewer than 2^32 tasks at once")
+        let number = u32::try_from(self.slots.len()).ok().filter(|number| *number < FOREIGN);
+        number.expect("fewer than 2^23 tasks at once")
     }
 
-    /// A new place for futures of type `kind`, with the number that [`Core::next_slot`] gave.
+    /// A new, free place for futures of type `kind`, with the number that [`Core::next_slot`] gave.
     pub(super) fn add_slot(&mut self, kind: TypeId, bell: Arc<Bell>, place: Rc<dyn Place>) {
         let known = self.free.iter().position(|(other, _)| *other == kind);
         let kind = known.unwrap_or_else(|| {
             self.free.push((kind, Vec::new()));
             self.free.len() - 1
         });
-        let (generation, name, polled, waited_for) = (0, "", Instant::ZERO, None);
-        self.slots.push(Slot { generation, kind: kind as u32, name, polled, waited_for, bell, place });
+        let slot = self.next_slot();
+        self.free[kind].1.push(slot);
+        let (generation, queued, name, polled, waited_for) = (0, false, "", Instant::ZERO, None);
+        self.slots.push(Slot {
+            generation,
+            queued,
+            kind: kind as u32,
+            name,
+            polled,
+            waited_for,
+            bell,
+            place,
+        });
     }
 
     #[inline]
@@ -277,7 +297,7 @@ impl Core {
     /// Whoever is being polled waits for the task `id`.
     pub(super) fn note_wait(&mut self, id: TaskId) {
         let on = self.slot(id).map(|slot| (slot.name, now()));
-        if let Some(slot) = self.slot(self.polling) {
+        if let Some(slot) = self.slots.get_mut(HERE.with(|here| here.polling.get()) as usize) {
             slot.waited_for = on;
         }
     }
@@ -287,7 +307,7 @@ impl Core {
     pub(super) fn free(&mut self, id: TaskId) {
         let Some(slot) = self.slot(id) else { return };
         slot.generation = slot.generation.wrapping_add(1);
-        slot.bell.rings_for(slot.generation);
+        slot.bell.set_over(false);
         let kind = slot.kind as usize;
         self.free[kind].1.push(id.slot);
     }
@@ -303,12 +323,12 @@ impl Core {
         self.outside.clone().expect("a world that runs has one")
     }
 
-    /// Why a turn after which nothing can be done means the end.
-    pub(super) fn stuck(&self, turn: &Turn) -> Stuck {
+    /// Why a pause after which nothing can be done means the end.
+    pub(super) fn stuck(&self, pause: &Pause) -> Stuck {
         let at = now();
-        match turn {
-            Turn::TooLate => Stuck::TooLong { at },
-            Turn::Livelock(id) => Stuck::Livelock { at, running: self.slots[id.slot as usize].name },
+        match pause {
+            Pause::TooLate => Stuck::TooLong { at },
+            Pause::Livelock(id) => Stuck::Livelock { at, running: self.slots[id.slot as usize].name },
             _ => Stuck::Deadlock { at, waiting: self.waiting() },
         }
     }
@@ -332,76 +352,105 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 /// Looks into the world that runs on this thread. No code of others may run in `look`.
 #[inline]
 pub(super) fn with<R>(look: impl FnOnce(&mut Core) -> R) -> R {
-    CORE.with_borrow_mut(look)
+    CORE.with(|core| look(&mut core.borrow_mut()))
 }
 
-/// Sets a timer for `waker`; `None` if that is of somebody else's making.
-pub(super) fn set(deadline: Instant, waker: &Waker) -> Option<Key> {
-    with(|core| core.recognise(waker).map(|alarm| core.set(deadline, alarm)))
-}
-
-/// Sets a timer for whoever is behind `alarm`.
-pub(super) fn set_alarm(deadline: Instant, alarm: Alarm) -> Key {
-    with(|core| core.set(deadline, alarm))
-}
-
-/// Cancels a timer, unless it has fired.
-pub(super) fn cancel(key: Key) -> Option<Alarm> {
-    with(|core| {
-        let alarm = core.timers.cancel(key)?;
-        core.counts.cancelled += 1;
-        Some(alarm)
-    })
-}
-
-/// Does what has to be done outside, over and over, until `act` has a result. `act` also says which task is gone by that.
-pub(super) fn turns<R>(mut act: impl FnMut(Turn) -> Result<Option<TaskId>, R>) -> R {
+/// Polls one after the other as long as `act`, which does that, has no result. `act` is told pauses as well.
+pub(super) fn turns<R>(mut act: impl FnMut(Result<Lodger, Pause>) -> Option<R>) -> R {
     CORE.with(|core| {
-        let mut gone = None;
         loop {
-            let turn = core.borrow_mut().turn(gone);
-            match act(turn) {
-                Ok(now_gone) => gone = now_gone,
-                Err(result) => return result,
+            let next = core.borrow_mut().next();
+            if let Some(result) = act(next) {
+                return result;
             }
         }
     })
 }
 
+/// The place that is being polled, if `waker` is its own.
+#[inline]
+pub(super) fn recognise(waker: &Waker) -> Option<u32> {
+    // Nobody else's waker points to a bell of ours.
+    HERE.with(|here| if waker.data() == here.bell.get().cast() { Some(here.polling.get()) } else { None })
+}
+
+/// Sets a timer for `waker`.
+#[inline]
+pub(super) fn set(deadline: Instant, waker: &Waker) -> Key {
+    let Some(place) = recognise(waker) else { return set_foreign(deadline, waker.clone()) };
+    with(|core| {
+        core.counts.timers += 1;
+        core.agenda.set(deadline, place)
+    })
+}
+
+#[cold]
+fn set_foreign(deadline: Instant, waker: Waker) -> Key {
+    with(|core| {
+        core.counts.timers += 1;
+        let place = core.foreign.insert(waker);
+        assert!(place < FOREIGN as usize, "more than {FOREIGN} timers at once that wake others than tasks");
+        core.agenda.set(deadline, FOREIGN + place as u32)
+    })
+}
+
+/// The pending timer `key` shall wake `waker`: perhaps another timer does that then.
+#[cold]
+pub(super) fn renew(deadline: Instant, key: Key, waker: &Waker) -> Key {
+    let Some(place) = key.who().checked_sub(FOREIGN) else {
+        cancel(deadline, key);
+        return set(deadline, waker);
+    };
+    let waker = waker.clone();
+    // The former waker may be anybody's: it is dropped outside.
+    let _former = with(|core| core.foreign.get_mut(place as usize).map(|former| mem::replace(former, waker)));
+    key
+}
+
+/// Cancels a timer, unless it has fired.
+#[inline]
+pub(super) fn cancel(deadline: Instant, key: Key) {
+    // The waker may be anybody's: it is dropped outside.
+    let _waker = with(|core| {
+        let is_pending = core.agenda.cancel(deadline, key);
+        core.counts.cancelled += u64::from(is_pending);
+        let place = key.who().checked_sub(FOREIGN).filter(|_| is_pending)?;
+        core.foreign.try_remove(place as usize)
+    });
+}
+
 /// The world that runs on this thread, 0 if none does.
 #[inline]
 pub(super) fn current() -> u64 {
-    WORLD.get()
+    HERE.with(|here| here.world.get())
 }
 
 /// The time in the world that runs on this thread.
 #[inline]
 pub(super) fn now() -> Instant {
-    Instant::from_nanos(NOW.get())
+    HERE.with(|here| Instant::from_nanos(here.now.get()))
 }
 
 /// When a timer that is set to `deadline` in the world that runs on this thread fires.
 #[inline]
 pub(super) fn fires(deadline: Instant) -> Instant {
-    if EXACT.get() { deadline } else { with(|core| core.settings.fires(deadline)) }
+    let is_exact = HERE.with(|here| here.exact.get());
+    if is_exact { deadline } else { with(|core| core.settings.fires(deadline)) }
 }
 
 /// A world that runs on this thread until this is dropped; one that ran before goes on then.
 pub(super) struct Running {
-    outer: (u64, u64, Core),
+    outer: (Here, Core),
 }
 
 impl Running {
     pub(super) fn begin(world: u64, settings: Settings) -> Running {
-        let core = enter(Core::new(settings));
-        Running { outer: (WORLD.replace(world), NOW.replace(0), core) }
+        let here = Here::nowhere();
+        here.world.set(world);
+        here.exact.set(settings.fires(Instant::from_nanos(1)) == Instant::from_nanos(1));
+        HERE.with(|outer| outer.swap(&here));
+        Running { outer: (here, with(|core| mem::replace(core, Core::new(settings)))) }
     }
-}
-
-/// Makes `core` this thread's, and returns the one that was.
-fn enter(core: Core) -> Core {
-    EXACT.set(core.settings.fires(Instant::from_nanos(1)) == Instant::from_nanos(1));
-    CORE.replace(core)
 }
 
 impl Drop for Running {
@@ -410,10 +459,9 @@ impl Drop for Running {
         while let Some(slots) = with(Core::take_all) {
             drop(slots);
         }
-        let (world, now, core) = mem::replace(&mut self.outer, (0, 0, Core::NONE));
-        let ended = enter(core);
-        WORLD.set(world);
-        NOW.set(now);
+        let (here, core) = &mut self.outer;
+        let ended = with(|inner| mem::replace(inner, mem::replace(core, Core::NONE)));
+        HERE.with(|inner| inner.swap(here));
         drop(ended);
     }
 }

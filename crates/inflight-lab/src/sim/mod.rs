@@ -4,6 +4,7 @@
 //! which they were set. Any async code that takes its time and tasks from [`inflight_strategies::rt`] runs here unchanged.
 
 mod core;
+mod ready;
 mod settings;
 mod task;
 
@@ -11,7 +12,7 @@ pub use settings::{Counts, Settings, Stuck, Trace, Waiting};
 pub use task::SimTask;
 
 use self::{
-    core::{Alarm, Running, Turn},
+    core::{Pause, Running},
     task::Polled,
 };
 use crate::timers::{Alarms, Key};
@@ -71,19 +72,19 @@ async fn caught<F: Future>(future: AssertUnwindSafe<F>) -> Result<F::Output, Box
 /// Polls whoever is ready, in order; when nobody is, moves the clock to the next deadline. Until `main` is over.
 fn advance_until<T: 'static>(mut main: SimTask<T>) -> Result<(T, Trace), Stuck> {
     let (main_id, outside) = (main.id(), core::with(|core| core.outside()));
-    core::turns(|turn| {
-        match turn {
-            Turn::Poll(id, place) => match place.poll() {
+    core::turns(|next| {
+        match next {
+            Ok((id, place)) => match place.poll() {
                 Polled::Pending => {}
-                Polled::Over if Some(id) == main_id => return Err(Ok(())),
+                Polled::Over if Some(id) == main_id => return Some(Ok(())),
                 Polled::Over => {}
-                Polled::Gone => return Ok(Some(id)),
+                Polled::Gone => core::with(|core| core.free(id)),
             },
-            Turn::Wake(waker) => waker.wake(),
-            Turn::Quiet if outside.hear() => {}
-            stuck => return Err(Err(core::with(|core| core.stuck(&stuck)))),
+            Err(Pause::Wake(waker)) => waker.wake(),
+            Err(Pause::Quiet) if outside.hear() => {}
+            Err(stuck) => return Some(Err(core::with(|core| core.stuck(&stuck)))),
         }
-        Ok(None)
+        None
     })?;
     let (hash, counts) = core::with(|core| (core.hash, core.counts));
     let value = main.take_output(None).and_then(Result::ok).expect("it is over");
@@ -129,27 +130,21 @@ impl Alarms for World {
 
     #[inline]
     fn set(&self, deadline: Instant, waker: &Waker) -> Key {
-        core::set(deadline, waker).unwrap_or_else(|| core::set_alarm(deadline, Alarm::Other(waker.clone())))
+        core::set(deadline, waker)
     }
 
     #[inline]
-    fn renew(&self, key: Key, waker: &Waker) -> bool {
-        core::with(|core| core.renew(key, waker)).unwrap_or_else(|| {
-            let alarm = Alarm::Other(waker.clone());
-            // The former waker may be anybody's: it is dropped outside.
-            let former = core::with(|core| core.timers.get_mut(key).map(|set| std::mem::replace(set, alarm)));
-            former.is_some()
-        })
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        // It is not due, so it is pending.
+        if core::recognise(waker) == Some(key.who()) { key } else { core::renew(deadline, key, waker) }
     }
 
     #[inline]
     fn cancel(&self, deadline: Instant, key: Key) {
         // Whatever is due has fired before anybody was polled.
-        if core::current() != self.0 || core::now() >= deadline {
-            return;
+        if core::current() == self.0 && core::now() < deadline {
+            core::cancel(deadline, key);
         }
-        // The waker may be anybody's: it is dropped outside.
-        let _alarm = core::cancel(key);
     }
 }
 

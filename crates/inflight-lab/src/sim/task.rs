@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
@@ -77,7 +77,7 @@ impl<F: Future> Home<F> {
             return Polled::Gone;
         }
         *self.output.borrow_mut() = output;
-        self.bell.over.store(true, Ordering::Relaxed);
+        self.bell.set_over(true);
         if let Some(waiter) = self.waiter.take() {
             waiter.wake();
         }
@@ -133,9 +133,6 @@ impl<F: Future<Output: 'static> + 'static> Place for Home<F> {
 pub(super) struct Bell {
     world: u64,
     slot: u32,
-    /// Which of the tasks that ever lived here it rings for.
-    generation: AtomicU32,
-    queued: AtomicBool,
     /// Whether somebody will ask for the task's output.
     wanted: AtomicBool,
     /// Whether that is there.
@@ -145,11 +142,11 @@ pub(super) struct Bell {
 
 impl Bell {
     fn new(slot: u32, outside: Arc<Outside>) -> Arc<Bell> {
-        let (queued, wanted, over) = (AtomicBool::default(), AtomicBool::default(), AtomicBool::default());
-        let (world, generation) = (core::current(), AtomicU32::new(0));
-        Arc::new(Bell { world, slot, generation, queued, wanted, over, outside })
+        let (wanted, over) = (AtomicBool::default(), AtomicBool::default());
+        Arc::new(Bell { world: core::current(), slot, wanted, over, outside })
     }
 
+    /// Only the world's own thread gets here, here and below: there is no need for atomic exchanges.
     #[inline]
     pub(super) fn set_wanted(&self, wanted: bool) {
         self.wanted.store(wanted, Ordering::Relaxed);
@@ -161,36 +158,20 @@ impl Bell {
     }
 
     #[inline]
+    pub(super) fn set_over(&self, over: bool) {
+        self.over.store(over, Ordering::Relaxed);
+    }
+
+    #[inline]
     pub(super) fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Only the world's own thread gets here, here and below: there is no need for atomic exchanges.
-    #[inline]
-    pub(super) fn hush(&self) {
-        self.queued.store(false, Ordering::Relaxed);
-    }
-
-    /// Whether it was silent; it is not any more.
-    #[inline]
-    pub(super) fn is_silent(&self) -> bool {
-        let is_silent = !self.queued.load(Ordering::Relaxed);
-        self.queued.store(true, Ordering::Relaxed);
-        is_silent
-    }
-
-    #[inline]
-    pub(super) fn rings_for(&self, generation: u32) {
-        self.over.store(false, Ordering::Relaxed);
-        self.generation.store(generation, Ordering::Relaxed);
-    }
-
     fn ring(&self) {
-        let id = TaskId { slot: self.slot, generation: self.generation.load(Ordering::Relaxed) };
-        if core::current() != self.world {
-            self.outside.push(id);
-        } else if self.is_silent() {
-            core::with(|core| core.make_ready(id));
+        if core::current() == self.world {
+            core::with(|core| core.ring(self.slot));
+        } else {
+            self.outside.push(self.slot);
         }
     }
 }
@@ -207,21 +188,21 @@ impl Wake for Bell {
 
 /// Where other threads leave their wake-ups.
 #[derive(Default)]
-pub(super) struct Outside(Mutex<Vec<TaskId>>);
+pub(super) struct Outside(Mutex<Vec<u32>>);
 
 impl Outside {
-    fn push(&self, id: TaskId) {
-        self.lock().push(id);
+    fn push(&self, slot: u32) {
+        self.lock().push(slot);
     }
 
     /// Makes those ready whom other threads woke; tells whether there were any.
     pub(super) fn hear(&self) -> bool {
         let woken = std::mem::take(&mut *self.lock());
-        core::with(|core| woken.iter().for_each(|&id| core.make_ready(id)));
+        core::with(|core| woken.iter().for_each(|&slot| core.ring(slot)));
         !woken.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<TaskId>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -245,11 +226,10 @@ impl<T: 'static> SimTask<T> {
             core::current() == world,
             "tasks are spawned on the thread that runs their world, while it runs"
         );
-        let free = core::with(|core| core.take_free(TypeId::of::<F>()));
-        let (id, place) = free.unwrap_or_else(build::<F>);
+        let kind = TypeId::of::<F>();
+        let (id, place) = core::with(|core| core.move_in(kind, name)).unwrap_or_else(|| build::<F>(name));
         let home: &Home<F> = place.home().downcast_ref().expect("free places are kept by type");
         home.future.borrow_mut().set(Some(future));
-        core::with(|core| core.occupy(id, name));
         SimTask { world, id: Some(id), output: PhantomData }
     }
 
@@ -271,14 +251,16 @@ impl<T: 'static> SimTask<T> {
     }
 }
 
-/// A new place.
+/// The task `name` moves into a new place.
 #[cold]
-fn build<F: Future<Output: 'static> + 'static>() -> (TaskId, Rc<dyn Place>) {
+fn build<F: Future<Output: 'static> + 'static>(name: &'static str) -> (TaskId, Rc<dyn Place>) {
     let (slot, outside) = core::with(|core| (core.next_slot(), core.outside()));
     let bell = Bell::new(slot, outside);
     let place: Rc<dyn Place> = Rc::new(Home::<F>::new(bell.clone()));
-    core::with(|core| core.add_slot(TypeId::of::<F>(), bell, place.clone()));
-    (TaskId { slot, generation: 0 }, place)
+    core::with(|core| {
+        core.add_slot(TypeId::of::<F>(), bell, place);
+        core.move_in(TypeId::of::<F>(), name).expect("its place is free")
+    })
 }
 
 impl<T> SimTask<T> {

@@ -196,12 +196,12 @@ impl Core {
         self.timers.set(deadline, waker.clone())
     }
 
-    pub(super) fn renew_timer(&mut self, key: Key, waker: &Waker) -> bool {
-        self.timers.get_mut(key).map(|set| set.clone_from(waker)).is_some()
+    pub(super) fn renew_timer(&mut self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        self.timers.renew(deadline, key, waker)
     }
 
-    pub(super) fn cancel_timer(&mut self, key: Key) -> Option<Waker> {
-        self.timers.cancel(key)
+    pub(super) fn cancel_timer(&mut self, deadline: Instant, key: Key) -> Option<Waker> {
+        self.timers.cancel(deadline, key)
     }
 
     fn pop_due(&mut self, now: Instant) -> Option<Waker> {

@@ -100,14 +100,14 @@ impl Alarms for World {
         core::with(|core| core.set_timer(deadline, waker))
     }
 
-    fn renew(&self, key: Key, waker: &Waker) -> bool {
-        core::with(|core| core.renew_timer(key, waker))
+    fn renew(&self, deadline: Instant, key: Key, waker: &Waker) -> Key {
+        core::with(|core| core.renew_timer(deadline, key, waker))
     }
 
-    fn cancel(&self, _: Instant, key: Key) {
+    fn cancel(&self, deadline: Instant, key: Key) {
         if core::current() == self.number {
             // The waker may be anybody's: it is dropped outside.
-            drop(core::try_with(|core| core.cancel_timer(key)));
+            drop(core::try_with(|core| core.cancel_timer(deadline, key)));
         }
     }
 }
