@@ -239,7 +239,7 @@ impl Judged {
 /// Why nothing can be said whatever the figures are, if so.
 fn silent(claim: &Claim, rounds: &[Option<Figures>], done: u32, planned: u32) -> Option<String> {
     if !claim.cell.is_empty() {
-        return Some("claims about a cell of a sweep are judged by a sweep".into());
+        return Some("this cell was not run".into());
     }
     if rounds.is_empty() {
         return Some("nothing was measured".into());

@@ -4,8 +4,10 @@ mod counters;
 mod sweep;
 mod text;
 mod theory;
+mod tune;
 mod twin;
 
 pub use counters::counters;
 pub use sweep::{sweep, sweep_csv};
 pub use text::{Colour, Ink, Plain, Tone, result, spark, table};
+pub use tune::tune;

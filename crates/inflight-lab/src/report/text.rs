@@ -241,7 +241,7 @@ fn conclusion(out: &mut String, run: &RunOutcome, experiment: &ExperimentOutcome
     }
 }
 
-fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
+pub(super) fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
     let line = format!("{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
     let _ = writeln!(out, "{}", line.trim_end());
 }
@@ -271,9 +271,11 @@ fn other_endings(out: &mut String, arm: &ArmOutcome, ink: &dyn Ink) {
     }
 }
 
+/// Blocks, the lowest first.
+pub(super) const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
 /// A line of blocks: the most of `values` in each of `width` stretches of them, `top` being the highest block.
 pub fn spark(values: &[u32], width: usize, top: u32) -> String {
-    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     if values.is_empty() || top == 0 {
         return String::new();
     }

@@ -17,6 +17,7 @@ mod serve;
 mod show;
 mod sim;
 mod target_app;
+mod tune;
 mod workers;
 
 use crate::{
@@ -37,7 +38,7 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
-    /// It measured, and a verdict was not as expected.
+    /// It measured, and what was expected did not come out.
     Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
@@ -80,6 +81,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         None => Ok(welcome()),
         Some(Command::Run(flags)) => run::run(&flags),
         Some(Command::Sim(flags)) => sim::run(&flags),
+        Some(Command::Tune(flags)) => tune::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),

@@ -157,7 +157,13 @@ impl Timeline {
     /// Of the round in `record`.
     pub(super) fn of(record: &Record) -> Timeline {
         let ticks = &record.timeline;
-        let slices = record.course.slices.iter().map(|slice| {
+        let in_slice = (record.course.slice.as_nanos() / record.tick_length().as_nanos()).max(1) as usize;
+        let tasks = |i: usize| {
+            let all = record.tasks.as_ref()?;
+            let ticks = all.get(i * in_slice..((i + 1) * in_slice).min(all.len()))?;
+            ticks.iter().copied().max()
+        };
+        let slices = record.course.slices.iter().enumerate().map(|(i, slice)| {
             let ns = |bins: &bins::Bins, q| bins.quantile_us(q).map(|us| (us * 1e3) as u64);
             Slice {
                 count: u32::try_from(slice.completed.count()).unwrap_or(u32::MAX),
@@ -166,7 +172,7 @@ impl Timeline {
                 p99_ns: ns(&slice.completed, 0.99),
                 wait_p50_ns: ns(&slice.wait, 0.5),
                 wait_p99_ns: ns(&slice.wait, 0.99),
-                tasks: None,
+                tasks: tasks(i),
             }
         });
         Timeline {
