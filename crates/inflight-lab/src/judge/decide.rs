@@ -247,7 +247,7 @@ fn silent(claim: &Claim, rounds: &[Option<Figures>], done: u32, planned: u32) ->
     if let Some(missing) = rounds.iter().position(Option::is_none) {
         let arms: Vec<String> = claim.quantities().map(|q| format!("/{}", q.arm)).collect();
         return Some(format!(
-            "round {} has no such figure of {}: the arm was not measured, or nothing was there to measure",
+            "round {} has no such figure of {}: it was not measured, or too few requests were there for it",
             missing + 1,
             arms.join(" and ")
         ));
