@@ -29,7 +29,7 @@ fn refusal<E>(failure: &Failure<E>) -> Response {
         Failure::Failed(_) | Failure::Lost => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let wait = failure.retry_after().map(|wait| [(RETRY_AFTER, wait.as_secs_f64().ceil().to_string())]);
-    (status, wait).into_response()
+    (status, wait, ()).into_response()
 }
 
 /// An app's errors are responses: those of 500 and above are failures to the breaker.
