@@ -20,12 +20,14 @@
 //! function of (seed, stream, i); [`timers`] keeps deadlines in order for every world.
 
 pub mod call;
+mod columns;
 pub mod dependency;
 pub mod draws;
 pub mod experiment;
 pub mod load;
 pub mod log;
 mod luck;
+pub mod manual;
 mod pair;
 pub mod record;
 pub mod report;

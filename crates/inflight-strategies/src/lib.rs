@@ -32,6 +32,7 @@
 //! * [`event`]: the only way in which a strategy speaks; costs nothing when nobody listens.
 //! * [`attempt`]: a request that can be tried again, and where dice come from; [`window`]: sums over the latest seconds.
 //! * [`units`]: rates, ratios and durations that carry their unit in text.
+//! * [`manual`]: what the modules say about their strategies, for programs that explain them ([`MANUAL`]).
 //!
 //! ```
 //! use inflight_strategies::{limit, service::Failure, timeout, units::parse_duration};
@@ -51,6 +52,7 @@ mod detach;
 pub mod event;
 pub mod hedge;
 pub mod limit;
+pub mod manual;
 pub mod observe;
 pub mod queue;
 pub mod retry;
@@ -59,3 +61,81 @@ pub mod service;
 pub mod timeout;
 pub mod units;
 pub mod window;
+
+/// Every strategy, by family, as it is documented.
+pub static MANUAL: &[manual::Family] = &[
+    manual::Family {
+        name: "limits",
+        pages: &[
+            manual::Page::new("limit", include_str!("limit/mod.rs")),
+            manual::Page::new("partitions", include_str!("limit/partitions.rs")),
+        ],
+    },
+    manual::Family {
+        name: "queues",
+        pages: &[
+            manual::Page::new("queue", include_str!("queue/mod.rs")),
+            manual::Page::new("order", include_str!("queue/order.rs")),
+            manual::Page::new("codel", include_str!("queue/codel.rs")),
+            manual::Page::new("deadline-drop", include_str!("queue/deadline.rs")),
+            manual::Page::new("little", include_str!("queue/little.rs")),
+            manual::Page::new("ramp", include_str!("queue/ramp.rs")),
+            manual::Page::new("pid", include_str!("queue/pid.rs")),
+        ],
+    },
+    manual::Family {
+        name: "limits that find their own value",
+        pages: &[
+            manual::Page::new("aimd", include_str!("limit/adaptive/aimd.rs")),
+            manual::Page::new("vegas", include_str!("limit/adaptive/vegas.rs")),
+            manual::Page::new("gradient", include_str!("limit/adaptive/gradient.rs")),
+            manual::Page::new("gradient2", include_str!("limit/adaptive/gradient2.rs")),
+            manual::Page::new("windowed", include_str!("limit/adaptive/windowed.rs")),
+            manual::Page::new("envoy", include_str!("limit/adaptive/envoy.rs")),
+            manual::Page::new("correlation", include_str!("limit/adaptive/correlation.rs")),
+            manual::Page::new("bbr", include_str!("limit/adaptive/bbr.rs")),
+        ],
+    },
+    manual::Family {
+        name: "admission",
+        pages: &[
+            manual::Page::new("sre-throttle", include_str!("admission/throttle.rs")),
+            manual::Page::new("admission-control", include_str!("admission/throttle.rs")),
+            manual::Page::new("rate-limit", include_str!("admission/rate.rs")),
+            manual::Page::new("dagor", include_str!("admission/dagor.rs")),
+            manual::Page::new("breakwater", include_str!("admission/breakwater.rs")),
+        ],
+    },
+    manual::Family {
+        name: "time",
+        pages: &[
+            manual::Page::new("timeout", include_str!("timeout.rs")),
+            manual::Page::new("deadline", include_str!("deadline.rs")),
+        ],
+    },
+    manual::Family {
+        name: "retries",
+        pages: &[
+            manual::Page::new("retry", include_str!("retry/mod.rs")),
+            manual::Page::new("backoff", include_str!("retry/backoff.rs")),
+            manual::Page::new("retry-budget", include_str!("retry/ratio.rs")),
+            manual::Page::new("retry-bucket", include_str!("retry/bucket.rs")),
+            manual::Page::new("retry-throttle", include_str!("retry/throttle.rs")),
+            manual::Page::new("adaptive-pace", include_str!("retry/adaptive.rs")),
+        ],
+    },
+    manual::Family {
+        name: "hedging",
+        pages: &[
+            manual::Page::new("hedge", include_str!("hedge/mod.rs")),
+            manual::Page::new("tied", include_str!("hedge/tied.rs")),
+        ],
+    },
+    manual::Family {
+        name: "breakers and sharing",
+        pages: &[
+            manual::Page::new("breaker", include_str!("breaker/mod.rs")),
+            manual::Page::new("coalesce", include_str!("coalesce.rs")),
+        ],
+    },
+];

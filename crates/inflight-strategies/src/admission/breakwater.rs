@@ -12,9 +12,16 @@
 //! that varies by itself the delay is noise, and the pool shrinks without overload. It starts slowly: one credit more per
 //! 1/(`grow` · clients) round trips.
 //!
-//! **Knobs.** `permits` (calls served at once, and the smallest pool; no default); `clients` (default 1); `target` (queueing delay, default 80 µs),
-//! `rtt` (how often it looks, default 10 µs), `grow` (credits per client and round trip, default 0.001), `shrink` (default 0.02):
-//! caladan's numbers for a service of 10 µs.
+//! **Knobs.** caladan's numbers are for a service of 10 µs. Written `{ breakwater = { permits = 20, … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `permits` | calls served at once, and the smallest pool | required | – |
+//! | `clients` | number, up to 100,000 | `1` | ours |
+//! | `target` | duration of waiting | `"80us"` | caladan |
+//! | `rtt` | duration between looks | `"10us"` | caladan |
+//! | `grow` | credits per client and look | `0.001` | caladan |
+//! | `shrink` | per look and relative excess | `0.02` | caladan |
 //!
 //! **Where it comes from.** Cho et al., "Overload Control for µs-scale RPCs with Breakwater", OSDI 2020; steps and bounds are those of
 //! caladan's server (at most 64 credits per client, the pool at most halved). Clients refuse at once instead of keeping a queue of

@@ -1,21 +1,40 @@
-//! `inflight list`: what can be run, and what was.
+//! `inflight list`: what can be run, what was, and what can stand in a stack.
 
 use super::{
     Exit,
     library::{EXPERIMENTS, Source},
     runs,
 };
-use crate::{cli, terminal::print};
-use std::fmt::Write as _;
+use crate::{
+    cli::{self, Listed},
+    terminal::{print, width},
+};
+use inflight_lab::manual;
+use std::{fmt::Write as _, path::Path};
 
 pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
+    let text = match flags.what {
+        None => format!("{}\n{}", experiments()?, saved(&flags.runs.dir)),
+        Some(Listed::Experiments) => experiments()?,
+        Some(Listed::Runs) => saved(&flags.runs.dir),
+        Some(Listed::Strategies) => format!("Strategies (inflight explain NAME)\n{}", manual::table(width())),
+    };
+    print(&text);
+    Ok(Exit::Done)
+}
+
+fn experiments() -> anyhow::Result<String> {
     let mut out = String::from("Experiments (inflight run NAME)\n");
     for (name, _) in EXPERIMENTS {
         let question = Source::experiment(name)?.document.question.unwrap_or_default();
         writeln!(out, "  {name}\n      {question}")?;
     }
-    let all = runs::all(&flags.runs.dir);
-    writeln!(out, "\nRuns in {} (inflight show ID)", flags.runs.dir.display())?;
+    Ok(out)
+}
+
+fn saved(dir: &Path) -> String {
+    let all = runs::all(dir);
+    let mut out = format!("Runs in {} (inflight show ID)\n", dir.display());
     if all.is_empty() {
         out.push_str("  none yet\n");
     }
@@ -25,8 +44,7 @@ pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
             (false, _) => "  interrupted",
             (true, false) => "  invalid",
         };
-        writeln!(out, "  {}  {:16}  seed {}{state}", run.id, run.experiment, run.seed)?;
+        let _ = writeln!(out, "  {}  {:16}  seed {}{state}", run.id, run.experiment, run.seed);
     }
-    print(&out);
-    Ok(Exit::Done)
+    out
 }
