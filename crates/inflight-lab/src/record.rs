@@ -148,6 +148,8 @@ pub struct Record {
     pub offered: u64,
     /// Counted requests by ending.
     pub endings: BTreeMap<Ending, u64>,
+    /// Counted good answers that met the workload's objective; without one: all of them.
+    pub in_time: u64,
     /// Latency of good answers, from the intended start.
     pub completed: Histogram<u64>,
     /// Latency of every answer, good or not, from the intended start.
@@ -164,6 +166,7 @@ pub struct Record {
     pub log: Option<Log>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
+    objective: Duration,
     start: Instant,
     in_flight: Gauge,
     sojourn_sum: Duration,
@@ -202,6 +205,7 @@ impl Record {
             to: start + workload.duration,
             offered: 0,
             endings: BTreeMap::new(),
+            in_time: 0,
             completed: histogram(),
             answered: histogram(),
             lateness: histogram(),
@@ -209,6 +213,7 @@ impl Record {
             timeline: Vec::new(),
             users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
+            objective: workload.objective.unwrap_or(Duration::MAX),
             log: None,
             start,
             in_flight: Gauge { changed: start, ..Gauge::default() },
@@ -288,6 +293,7 @@ impl Record {
             note(&mut self.lateness, sent - intended);
         }
         if reply.ending == Ending::Completed {
+            self.in_time += u64::from(done - intended <= self.objective);
             note(&mut self.completed, done - intended);
         }
         if reply.ending.is_answer() {
@@ -428,6 +434,18 @@ mod tests {
         assert_eq!(record.lateness.max() / 1000, 50);
         assert_eq!(record.in_flight_mean(), 0.15);
         assert_eq!(record.lambda_w(), 0.15);
+    }
+
+    #[test]
+    fn goodput_is_what_meets_the_objective() {
+        let within = Workload { objective: Some(Duration::from_millis(200)), ..workload(0, 1000) };
+        let recorder = Recorder::new(at(0), &within);
+        for took in [100, 200, 201] {
+            recorder.begin(at(100), at(100));
+            recorder.end(&sample(100, 100, 100 + took, Ending::Completed));
+        }
+        let record = recorder.close(at(1000));
+        assert_eq!((record.in_time, record.endings[&Ending::Completed]), (2, 3));
     }
 
     proptest! {
