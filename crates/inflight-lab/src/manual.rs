@@ -149,7 +149,8 @@ mod tests {
                        queue scales with the service time, so for a mean of S take a target
                        of S/8 and an interval of at least a dozen targets: 100 ms and 1 s
                        for S = 750 ms.
-        "#]].assert_eq(&explain(page, 80));
+        "#]]
+        .assert_eq(&explain(page, 80));
     }
 
     #[test]

@@ -63,9 +63,11 @@ fn topic_or_entry(name: &str) -> anyhow::Result<String> {
         Some((topic.text)(index, width()))
     };
     TOPICS.iter().find_map(entry).ok_or_else(|| {
-        let known: Vec<&str> = TOPICS.iter().flat_map(|t| (t.entries)().into_iter().chain([t.name])).collect();
+        let known: Vec<&str> =
+            TOPICS.iter().flat_map(|t| (t.entries)().into_iter().chain([t.name])).collect();
         let guess = guess(name, &known);
-        BadInput(format!("error: nothing is known about {name:?}.{guess} `inflight explain` lists what is")).into()
+        BadInput(format!("error: nothing is known about {name:?}.{guess} `inflight explain` lists what is"))
+            .into()
     })
 }
 

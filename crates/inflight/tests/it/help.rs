@@ -33,8 +33,8 @@ fn of_the_program() {
               load         Drive any HTTP target, on schedule, whatever it does
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
-              list         List the experiments that are built in and the runs that were saved
-              explain      Explain what the lab knows, such as the formulas of queueing theory
+              list         List the experiments that are built in, the runs that were saved, or the strategies
+              explain      Explain what the lab knows: a strategy, or a formula of queueing theory
               doctor       Look at this machine: how late its timers are, and what else gets between a run and
                            its figures
               healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
@@ -277,14 +277,28 @@ fn of_list() {
     check(
         &["list"],
         expect![[r#"
-        List the experiments that are built in and the runs that were saved
+            List the experiments that are built in, the runs that were saved, or the strategies
 
-        Usage: inflight list [OPTIONS]
+            Usage: inflight list [OPTIONS] [WHAT]
 
-        Options:
-              --runs <DIR>  Where runs are kept [default: runs]
-          -h, --help        Print help
-    "#]],
+            Arguments:
+              [WHAT]
+                      What [default: experiments and runs]
+
+                      Possible values:
+                      - experiments: What can be run
+                      - runs:        What was run
+                      - strategies:  What can stand in a stack
+
+            Options:
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+        "#]],
     );
 }
 
@@ -293,21 +307,21 @@ fn of_explain() {
     check(
         &["explain"],
         expect![[r#"
-        Explain what the lab knows, such as the formulas of queueing theory
+            Explain what the lab knows: a strategy, or a formula of queueing theory
 
-        Usage: inflight explain [TOPIC] [NAME]
+            Usage: inflight explain [TOPIC] [NAME]
 
-        Arguments:
-          [TOPIC]  What about [default: a list of topics]
-          [NAME]   One of the topic's entries [default: all]
+            Arguments:
+              [TOPIC]  What about: a topic, or one of its entries [default: a list of them]
+              [NAME]   One of the topic's entries [default: all]
 
-        Options:
-          -h, --help  Print help
+            Options:
+              -h, --help  Print help
 
-        Examples:
-          inflight explain theory
-          inflight explain theory erlang-c
-    "#]],
+            Examples:
+              inflight explain codel
+              inflight explain theory erlang-c
+        "#]],
     );
 }
 

@@ -21,5 +21,6 @@ mod permits;
 mod run;
 mod series;
 mod sim;
+mod strategies;
 mod usage;
 mod wrong;
