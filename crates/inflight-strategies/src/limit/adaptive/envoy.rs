@@ -24,8 +24,8 @@
 //! | `buffer` | share of the round trip without load | `"25%"` | Envoy |
 //!
 //! **Where it comes from.** Envoy's filter `adaptive_concurrency`, `gradient_controller.cc`. Its limit can be passed by as
-//! many calls as there are threads; here it cannot. It is held to the cases of Envoy's own test, not to its running code, and its
-//! histogram to what is known of Envoy's.
+//! many calls as there are threads; here it cannot. It is held to the cases of Envoy's own test, and to the functions of its
+//! code over its histogram, limit by limit.
 //!
 //! **Slow services.** `probe-samples` · service / `min` is the time that a measurement takes. At 750 ms take 15 samples at a
 //! minimum of 6, and update once per second: an update of 100 ms sees two or three calls at 20/s.

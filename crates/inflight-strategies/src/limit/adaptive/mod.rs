@@ -14,8 +14,7 @@
 //! | [`correlation`] | latency, and how throughput and latency follow concurrency | failsafe-go |
 //! | [`bbr`] | most passes × shortest round trip | aegis, Sentinel |
 //!
-//! Their trajectories are the references', limit by limit, over tens of thousands of random samples (Envoy's: over the cases
-//! of its own test).
+//! Their trajectories are the references', limit by limit, over tens of thousands of random samples.
 //!
 //! **What counts.** Completed calls, by their time inside; calls that timed out or were rejected further in, as dropped.
 //! Failures, lost tasks and callers who went away say nothing about latency and are ignored, as in Netflix' library. So a
