@@ -44,7 +44,9 @@ fn saved(dir: &Path) -> String {
             (false, _) => "  interrupted",
             (true, false) => "  invalid",
         };
-        let _ = writeln!(out, "  {}  {:16}  seed {}{state}", run.id, run.experiment, run.seed);
+        let names: Vec<&str> = run.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+        let seed = run.experiments.first().map_or(String::new(), |first| format!("  seed {}", first.seed));
+        let _ = writeln!(out, "  {}  {:16}{seed}{state}", run.id, names.join(", "));
     }
     out
 }

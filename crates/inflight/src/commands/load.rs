@@ -2,7 +2,8 @@
 
 use super::{
     BadInput, Exit, interrupted,
-    measured::{Subject, outcome, progress},
+    json::json,
+    measured::{Run, Subject, progress},
     raise_open_files, runtime,
 };
 use crate::{
@@ -34,18 +35,14 @@ pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
         ));
     }
     let runtime = runtime(None)?;
-    let (outcome, complete) = runtime.block_on(drive(flags, workload))?;
+    let outcome = runtime.block_on(drive(flags, workload))?;
     runtime.shutdown_background();
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&outcome)?));
+        print(&json(&outcome)?);
     } else {
         print(&report::result(&outcome, width(), &*ink()));
     }
-    Ok(match complete {
-        false => Exit::Interrupted,
-        true if outcome.validity.problems.is_empty() => Exit::Done,
-        true => Exit::Invalid,
-    })
+    Ok(Exit::of(&outcome))
 }
 
 fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
@@ -94,7 +91,7 @@ async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketA
     Ok((uri, address))
 }
 
-async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutcome, bool)> {
+async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<RunOutcome> {
     let interrupt = interrupted()?;
     let world = live::World::new(tokio::runtime::Handle::current());
     let options = Options { connections: flags.connections as usize, numbered: false };
@@ -125,13 +122,14 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
     progress.abort();
     StatusLine::new().clear();
     let subject = Subject {
-        id: "load".into(),
-        experiment: "load".into(),
+        name: "load",
         question: None,
-        started_unix_s: 0,
-        world: RunWorld::Live,
+        source: None,
         seed: flags.seed,
         time_scale: 1.0,
+        workload: &workload,
     };
-    Ok((outcome(subject, &workload, &records, complete), complete))
+    let experiment = subject.outcome(&records, complete);
+    let run = Run { id: "load".into(), started_unix_s: 0, world: RunWorld::Live, timers: None };
+    Ok(run.outcome(vec![experiment], complete))
 }

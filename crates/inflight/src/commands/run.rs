@@ -2,8 +2,9 @@
 
 use super::{
     Exit, interrupted,
+    json::json,
     library::Source,
-    measured::{Subject, outcome, progress},
+    measured::{Run, Subject, progress},
     raise_open_files,
     runs::RunDir,
     runtime,
@@ -19,11 +20,12 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use http::Uri;
 use inflight_lab::{
-    experiment::{ArmOutcome, Document, RunOutcome, RunWorld},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
     load::Driver,
     log::MAX_ENTRIES,
     record::Record,
-    report, twin,
+    report,
+    twin::{self, TimerError},
     workload::Workload,
 };
 use inflight_strategies::rt::{Clock as _, First, Instant, race};
@@ -41,65 +43,115 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
         .collect::<anyhow::Result<_>>()?;
     raise_open_files();
     let runtime = runtime(None)?;
-    let mut exit = Exit::Done;
-    for source in &sources {
-        let outcome = runtime.block_on(measure(source, flags))?;
-        exit = match outcome {
-            _ if !outcome.complete => Exit::Interrupted,
-            _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
-            _ => exit,
-        };
-        if exit == Exit::Interrupted {
-            break;
-        }
-    }
+    let outcome = runtime.block_on(measure(&sources, flags))?;
     runtime.shutdown_background();
-    Ok(exit)
+    Ok(Exit::of(&outcome))
 }
 
-async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
+/// Measures every experiment, one after the other, and shows and saves what was found as one run.
+async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutcome> {
     let dir = RunDir::create(&flags.runs.dir)?;
-    dir.write("experiment.toml", source.text.as_bytes())?;
-    source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
-    let document = &source.document;
-    let workload = document.workload.clone().expect("only experiments get here");
-    let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
-    let arms: Vec<&str> =
-        document.endpoints.iter().map(|e| e.name.as_str()).filter(|n| is_chosen(n)).collect();
-    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
-    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", dir.id, source.name, arms.len()));
-    let mut records: Vec<(&str, Record)> = Vec::new();
+    let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
-    let mut complete = true;
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
-    for arm in arms {
-        let driver = prepare(document.seed, workload.clone());
-        let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
+    let (mut experiments, mut complete) = (Vec::new(), true);
+    for (source, folder) in sources.iter().zip(&folders) {
+        let place = Place { dir: &dir, folder };
+        let (experiment, ended) =
+            measure_experiment(source, flags, place, timers.as_ref(), interrupt.as_mut()).await?;
+        experiments.push(experiment);
         complete = ended;
-        if ended || record.offered > 0 {
-            records.push((arm, record));
-        }
         if !complete {
             say("interrupted: showing what was measured");
             break;
         }
     }
-    let subject = Subject {
-        id: dir.id.clone(),
-        experiment: source.name.clone(),
-        question: document.question.clone(),
-        started_unix_s: dir.started_unix_s,
-        world: RunWorld::Live,
-        seed: document.seed,
-        time_scale: document.time_scale,
-    };
-    let mut outcome = outcome(subject, &workload, &records, complete);
-    outcome.timers = timers;
-    ArmOutcome::set_theory(&mut outcome.arms, document);
-    set_beside_twins(&mut outcome, document, &records);
-    save(&dir, &outcome, &records)?;
-    show(&dir, &outcome, flags)?;
+    let run = Run { id: dir.id.clone(), started_unix_s: dir.started_unix_s, world: RunWorld::Live, timers };
+    let outcome = run.outcome(experiments, complete);
+    save_run(&dir, &outcome)?;
+    show(&dir, &folders, &outcome, flags)?;
     Ok(outcome)
+}
+
+/// Where the files of an experiment lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) dir: &'a RunDir,
+    pub(super) folder: &'a str,
+}
+
+impl Place<'_> {
+    fn write(self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        self.dir.write(&format!("{}{name}", self.folder), content)
+    }
+
+    /// Saves the experiment itself, so that it can be repeated.
+    pub(super) fn save_source(self, source: &Source) -> anyhow::Result<()> {
+        self.write("experiment.toml", source.text.as_bytes())?;
+        source.files.iter().try_for_each(|(name, text)| self.write(name, text.as_bytes()))
+    }
+
+    /// Saves what belongs to an experiment's arms.
+    pub(super) fn save_records<N: AsRef<str>>(self, records: &[(N, Record)]) -> anyhow::Result<()> {
+        self.write("latency.hlog", &histogram_log(records)?)?;
+        for (name, record) in records {
+            if let Some(log) = &record.log {
+                let name = name.as_ref();
+                self.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of each experiment in a run's directory: none for a single one, else its name, and a number if that is taken.
+pub(super) fn folders(sources: &[Source]) -> Vec<String> {
+    let mut folders: Vec<String> = Vec::new();
+    for source in sources {
+        let named = |n: usize| match n {
+            1 => format!("{}/", source.name),
+            n => format!("{}-{n}/", source.name),
+        };
+        let free = (1..).map(named).find(|name| !folders.contains(name)).expect("numbers do not end");
+        folders.push(if sources.len() > 1 { free } else { String::new() });
+    }
+    folders
+}
+
+/// One experiment. Also tells whether it was measured to its end.
+async fn measure_experiment(
+    source: &Source,
+    flags: &cli::Run,
+    place: Place<'_>,
+    timers: Option<&TimerError>,
+    mut interrupt: Pin<&mut impl Future>,
+) -> anyhow::Result<(ExperimentOutcome, bool)> {
+    place.save_source(source)?;
+    let document = &source.document;
+    let workload = document.workload.clone().expect("only experiments get here");
+    let arms: Vec<&str> =
+        source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
+    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
+    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", place.dir.id, source.name, arms.len()));
+    let mut records: Vec<(&str, Record)> = Vec::new();
+    let mut complete = true;
+    for arm in arms {
+        let driver = prepare(document.seed, workload.clone());
+        let (record, ended) = measure_arm(&driver, place, arm, interrupt.as_mut()).await?;
+        complete = ended;
+        if ended || record.offered > 0 {
+            records.push((arm, record));
+        }
+        if !complete {
+            break;
+        }
+    }
+    let mut outcome = Subject::of(source).outcome(&records, complete);
+    outcome.set_theory(document);
+    outcome.set_diagnosis(document);
+    set_beside_twins(&mut outcome, document, &records, timers);
+    place.save_records(&records)?;
+    Ok((outcome, complete))
 }
 
 /// The driver of one arm.
@@ -112,11 +164,11 @@ fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
 /// its end.
 async fn measure_arm(
     driver: &Driver<live::World>,
-    dir: &RunDir,
+    place: Place<'_>,
     arm: &str,
     interrupt: Pin<&mut impl Future>,
 ) -> anyhow::Result<(Record, bool)> {
-    let app = TargetApp::start(&dir.path.join("experiment.toml"))?;
+    let app = TargetApp::start(&place.dir.path.join(format!("{}experiment.toml", place.folder)))?;
     let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
     let options = Options { connections: 20_000, numbered: true };
     let world = driver.world.clone();
@@ -137,33 +189,32 @@ async fn measure_arm(
 }
 
 /// Gives every arm its twin: the same requests in virtual time.
-fn set_beside_twins(outcome: &mut RunOutcome, document: &Document, records: &[(&str, Record)]) {
+fn set_beside_twins(
+    outcome: &mut ExperimentOutcome,
+    document: &Document,
+    records: &[(&str, Record)],
+    timers: Option<&TimerError>,
+) {
     for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
         let number = document.number_of(name).expect("only arms of the document are measured");
-        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, outcome.timers.as_ref()));
+        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, timers));
     }
 }
 
-pub(super) fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
-    let mut json = serde_json::to_vec_pretty(outcome)?;
-    json.push(b'\n');
-    dir.write("run.json", &json)?;
-    dir.write("latency.hlog", &histogram_log(records)?)?;
-    for (name, record) in records {
-        if let Some(log) = &record.log {
-            dir.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
-        }
-    }
+/// Saves what is about the whole run.
+pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
+    dir.write("run.json", json(outcome)?.as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log(records: &[(&str, Record)]) -> anyhow::Result<Vec<u8>> {
+fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
         .begin_log_with(&mut out, &mut serializer)?;
     for (name, record) in records {
+        let name = name.as_ref();
         for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
             let tag = format!("{name}.{kind}");
             let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);
@@ -174,17 +225,18 @@ fn histogram_log(records: &[(&str, Record)]) -> anyhow::Result<Vec<u8>> {
     Ok(out)
 }
 
-fn show(dir: &RunDir, outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
+fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
+        print(&json(outcome)?);
         return Ok(());
     }
     say("");
     let path = dir.path.display();
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
+    let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run {path}/experiment.toml{only}\n"
+        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
     ));
     Ok(())
 }
