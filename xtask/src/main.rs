@@ -6,6 +6,7 @@ mod compose;
 mod grafana;
 mod interrupt;
 mod net;
+mod oracles;
 mod peers;
 mod process;
 mod prometheus;
@@ -26,6 +27,7 @@ cargo xtask COMMAND
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
   readme            measures the four endpoints and pastes the result into README.md
+  oracles           runs the tests that are named after a source, and writes docs/strategies.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["stack", "--keep"] => stack::run(true),
         ["compose"] => compose::run(),
         ["readme"] => readme::run(),
+        ["oracles"] => oracles::run(),
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),

@@ -12,6 +12,7 @@
 //! | Vegas, Gradient, Gradient2 | [`limit::adaptive`] | queueing seen in latency | spread taken for queueing; drift | Netflix |
 //! | Envoy's gradient | [`limit::adaptive::envoy`] | a baseline that drifts | slow services: probing takes long | Envoy |
 //! | correlation | [`limit::adaptive::correlation`] | drift under lasting overload | short overloads | failsafe-go |
+//! | ARC | [`limit::adaptive::arc`] | queueing behind a service that varies by itself | lasting overload; slow to grow | Vector |
 //! | BBR | [`limit::adaptive::bbr`] | overload of what is measured | few calls per bucket | aegis, Sentinel |
 //! | timeout | [`timeout`] | work that nobody waits for any more | shorter than the healthy service time: it fails what would have succeeded | deadline over the whole call |
 //! | deadline | [`deadline`] | work for callers who gave up long ago, in every service of a chain | as a timeout; FIFO serves calls with hardly any time left | gRPC; Finagle |
@@ -93,6 +94,7 @@ pub static MANUAL: &[manual::Family] = &[
             manual::Page::new("windowed", include_str!("limit/adaptive/windowed.rs")),
             manual::Page::new("envoy", include_str!("limit/adaptive/envoy.rs")),
             manual::Page::new("correlation", include_str!("limit/adaptive/correlation.rs")),
+            manual::Page::new("arc", include_str!("limit/adaptive/arc.rs")),
             manual::Page::new("bbr", include_str!("limit/adaptive/bbr.rs")),
         ],
     },

@@ -9,6 +9,9 @@ use opentelemetry::{
 };
 use std::sync::{PoisonError, RwLock};
 
+/// What was decided, and why.
+type Decision = (&'static str, &'static str);
+
 /// The instruments of all layers.
 #[derive(Clone, Debug)]
 pub(super) struct Instruments {
@@ -25,7 +28,7 @@ pub(super) struct Layers {
     labels: Vec<KeyValue>,
     instruments: Instruments,
     /// By decision and reason, of which there are few: each is bound once, when it is first told.
-    told: RwLock<Vec<((&'static str, &'static str), BoundCounter<u64>)>>,
+    told: RwLock<Vec<(Decision, BoundCounter<u64>)>>,
     wait: BoundHistogram<f64>,
     limit: BoundGauge<u64>,
 }
@@ -78,7 +81,7 @@ impl Layers {
         }
     }
 
-    fn count(&self, decision: (&'static str, &'static str), times: u64) {
+    fn count(&self, decision: Decision, times: u64) {
         let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, counter)) = told.iter().find(|(known, _)| *known == decision) {
             return counter.add(times);
@@ -91,7 +94,7 @@ impl Layers {
         told.push((decision, counter));
     }
 
-    fn bind(&self, (decision, why): (&'static str, &'static str)) -> BoundCounter<u64> {
+    fn bind(&self, (decision, why): Decision) -> BoundCounter<u64> {
         let mut labels = self.labels.clone();
         labels.push(KeyValue::new(names::DECISION, decision));
         if !why.is_empty() {
@@ -102,7 +105,7 @@ impl Layers {
 }
 
 /// What such a layer usually decides. A rate must see the step from nothing to one.
-fn usual(layer: &LayerSpec) -> &'static [(&'static str, &'static str)] {
+fn usual(layer: &LayerSpec) -> &'static [Decision] {
     match layer {
         LayerSpec::Limit(_) => &[("admitted", ""), ("rejected", "limit reached")],
         LayerSpec::Timeout(_) | LayerSpec::Deadline(_) => &[("timed out", "cancelled")],
@@ -113,8 +116,7 @@ fn usual(layer: &LayerSpec) -> &'static [(&'static str, &'static str)] {
         LayerSpec::Breaker(_) => &[("breaker moved", "open"), ("rejected", "circuit breaker open")],
         LayerSpec::Coalesce { .. } => &[("joined", "")],
         LayerSpec::Rate(_) => &[("rejected", "rate exceeded")],
-        LayerSpec::Throttle(_) | LayerSpec::Dagor(_) | LayerSpec::Breakwater(_) => {
-            &[("rejected", "throttled")]
-        }
+        // All others refuse, if anything; what else they tell begins with its first time.
+        _ => &[("rejected", "throttled")],
     }
 }
