@@ -23,6 +23,7 @@
 pub mod audit;
 pub mod bins;
 pub mod call;
+pub mod claim;
 mod columns;
 pub mod course;
 pub mod dependency;
@@ -30,6 +31,7 @@ pub mod diagnosis;
 pub mod draws;
 mod ending;
 pub mod experiment;
+pub mod judge;
 pub mod load;
 pub mod log;
 mod luck;

@@ -1,9 +1,12 @@
 //! The flags of every command. Nothing happens here.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use inflight_lab::trace::MAX_WATCHED;
+use inflight_lab::{
+    experiment::{MAX_ROUNDS, VerdictKind},
+    trace::MAX_WATCHED,
+};
 use inflight_strategies::units::{ParseError, Rate, parse_duration};
-use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
 #[derive(Debug, Parser)]
@@ -49,6 +52,39 @@ pub enum Command {
     Man,
 }
 
+/// What `run` and `sim` may do otherwise than the experiment says.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Choice {
+    /// Decide everything random anew [default: the experiment's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Measure every arm so often, each time with other requests [default: the experiment's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
+    pub rounds: Option<u32>,
+}
+
+/// What a verdict is expected to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Of which hypothesis; `None`: of each.
+    pub name: Option<String>,
+    /// What.
+    pub verdict: VerdictKind,
+}
+
+impl FromStr for Expectation {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Expectation, String> {
+        const EXPECTED: &str =
+            "expected NAME=VERDICT, such as all=holds or H1=refuted; verdicts are holds, refuted, undecided";
+        let (name, word) = text.split_once('=').ok_or(EXPECTED)?;
+        let verdict =
+            VerdictKind::ALL.into_iter().find(|kind| kind.to_string() == word.trim()).ok_or(EXPECTED)?;
+        let name = Some(name.trim()).filter(|name| *name != "all").map(str::to_string);
+        Ok(Expectation { name, verdict })
+    }
+}
+
 /// Flags of `run`.
 #[derive(Args, Debug)]
 #[command(
@@ -58,12 +94,15 @@ pub struct Run {
     /// Names of built-in experiments (see `inflight list`) or files
     #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
     pub experiments: Vec<String>,
-    /// Decide everything random anew [default: the experiment's]
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub choice: Choice,
     /// Measure only these arms
     #[arg(long, value_name = "ARM")]
     pub only: Vec<String>,
+    /// End with 3 unless this hypothesis, or all of them, has this verdict
+    #[arg(long, value_name = "NAME=VERDICT")]
+    pub expect: Vec<Expectation>,
     /// Print run.json instead of tables
     #[arg(long)]
     pub json: bool,
@@ -85,9 +124,9 @@ pub struct Sim {
     /// Names of built-in experiments (see `inflight list`) or files
     #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
     pub experiments: Vec<String>,
-    /// Decide everything random anew [default: the experiment's]
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub choice: Choice,
     /// Run only these arms
     #[arg(long, value_name = "ARM")]
     pub only: Vec<String>,
@@ -103,6 +142,9 @@ pub struct Sim {
     /// Threads [default: one per processor]; the result is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// End with 3 unless this hypothesis, or all of them, has this verdict
+    #[arg(long, value_name = "NAME=VERDICT", conflicts_with_all = ["csv", "sweep", "seeds"])]
+    pub expect: Vec<Expectation>,
     /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
@@ -170,6 +212,9 @@ pub struct Serve {
     /// Record when requests arrive, one file per endpoint: what `arrivals = { recorded = … }` of an experiment reads
     #[arg(long, value_name = "DIR")]
     pub record_arrivals: Option<PathBuf>,
+    /// Decide everything random in the services anew [default: the configuration's]
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Stop when standard input ends: for programs that start this one and may die
     #[arg(long, hide = true)]
     pub until_stdin_closes: bool,

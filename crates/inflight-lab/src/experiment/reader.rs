@@ -132,6 +132,24 @@ impl<'p, 'i> Value<'p, 'i> {
         self.problems.note(self.span(), message, label, vec![]);
     }
 
+    /// Notes a problem inside this value.
+    pub(super) fn note(&self, diagnostic: Diagnostic) {
+        self.problems.0.borrow_mut().push(diagnostic);
+    }
+
+    /// The values of a table whose keys are names, each called by its key.
+    pub(super) fn entries(&self) -> Option<Vec<Value<'p, 'i>>> {
+        let Some(entries) = self.node.get_ref().as_table() else {
+            self.wrong("a table: { … }");
+            return None;
+        };
+        let named = entries.iter().map(|(key, node)| {
+            let name: &str = key.get_ref();
+            Value { problems: self.problems, name: clip(name).to_string(), node }
+        });
+        Some(named.collect())
+    }
+
     /// Whether it is text.
     pub(super) fn is_string(&self) -> bool {
         self.node.get_ref().is_str()
@@ -198,6 +216,15 @@ impl<'p, 'i> Value<'p, 'i> {
             self.wrong(&format!("a whole number from {} to {}", range.start(), range.end()));
         }
         n
+    }
+
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        let flag = self.node.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong("true or false");
+        }
+        flag
     }
 
     /// A whole number that fits in 64 bits.

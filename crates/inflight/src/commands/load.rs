@@ -3,7 +3,7 @@
 use super::{
     BadInput, Exit, interrupted,
     json::json,
-    measured::{Run, Subject, progress},
+    measured::{Books, Run, Subject, progress},
     raise_open_files, runtime,
 };
 use crate::{
@@ -14,13 +14,14 @@ use crate::{
 };
 use http::Uri;
 use inflight_lab::{
-    experiment::{RunOutcome, RunWorld},
+    experiment::{Rounds, RunOutcome, RunWorld},
     load::Driver,
+    record::Recorder,
     report,
     workload::{Arrivals, Workload},
 };
 use inflight_strategies::rt::{Clock as _, First, race};
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 /// Time for everything to be ready before the first request is due.
 const LEAD: Duration = Duration::from_millis(100);
@@ -117,8 +118,10 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<RunOutco
         }
     };
     let complete = matches!(race(all, interrupt).await, First::Left(()));
-    let records: Vec<_> =
-        recorders.into_iter().map(|(name, recorder)| (name, recorder.close(world.now()))).collect();
+    let close = |(name, recorder): &(String, Arc<Recorder>)| {
+        Books::open(name, flags.seed, recorder.close(world.now()))
+    };
+    let books: Vec<Books> = recorders.iter().map(close).collect();
     progress.abort();
     StatusLine::new().clear();
     let subject = Subject {
@@ -129,7 +132,7 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<RunOutco
         time_scale: 1.0,
         workload: &workload,
     };
-    let experiment = subject.outcome(&records, complete);
+    let experiment = subject.outcome(&books, Rounds { planned: 1, done: u32::from(complete) });
     let run = Run { id: "load".into(), started_unix_s: 0, world: RunWorld::Live, timers: None };
     Ok(run.outcome(vec![experiment], complete))
 }

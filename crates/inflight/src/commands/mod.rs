@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod expect;
 mod explain;
 mod healthcheck;
 mod json;
@@ -9,6 +10,7 @@ mod library;
 mod list;
 mod load;
 mod measured;
+mod round;
 mod run;
 mod runs;
 mod serve;
@@ -34,6 +36,8 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
+    /// It measured, and a verdict was not as expected.
+    Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
     /// It was interrupted, and has shown what there was.

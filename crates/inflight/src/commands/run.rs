@@ -1,51 +1,43 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    Exit, interrupted,
+    Exit, expect, interrupted,
     json::json,
     library::Source,
-    measured::{Run, Subject, progress},
+    measured::{Books, Run, Session},
     raise_open_files,
+    round::{LEAD, Round},
     runs::RunDir,
     runtime,
-    target_app::TargetApp,
 };
 use crate::{
-    cli,
-    http_client::{HttpTarget, Options},
-    live,
-    terminal::{StatusLine, ink, print, say, width},
+    cli, live,
+    terminal::{ink, print, say, width},
     timer_error,
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
-use http::Uri;
 use inflight_lab::{
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
-    load::Driver,
-    log::MAX_ENTRIES,
     record::Record,
     report,
     twin::{self, TimerError},
     workload::Workload,
 };
-use inflight_strategies::rt::{Clock as _, First, Instant, race};
-use std::{pin::Pin, time::Duration};
-
-/// Time for the first connection before the first request is due.
-const LEAD: Duration = Duration::from_millis(200);
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
     let sources: Vec<Source> = flags
         .experiments
         .iter()
-        .map(|name| Source::chosen(name, flags.seed, &flags.only))
+        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
         .collect::<anyhow::Result<_>>()?;
+    expect::check(&flags.expect, &sources)?;
     raise_open_files();
     let runtime = runtime(None)?;
     let outcome = runtime.block_on(measure(&sources, flags))?;
     runtime.shutdown_background();
-    Ok(Exit::of(&outcome))
+    Ok(expect::exit(&flags.expect, &outcome))
 }
 
 /// Measures every experiment, one after the other, and shows and saves what was found as one run.
@@ -91,12 +83,16 @@ impl Place<'_> {
         source.files.iter().try_for_each(|(name, text)| self.write(name, text.as_bytes()))
     }
 
+    /// Where one of them lies.
+    fn path(self, name: &str) -> PathBuf {
+        self.dir.path.join(format!("{}{name}", self.folder))
+    }
+
     /// Saves what belongs to an experiment's arms.
-    pub(super) fn save_records<N: AsRef<str>>(self, records: &[(N, Record)]) -> anyhow::Result<()> {
-        self.write("latency.hlog", &histogram_log(records)?)?;
-        for (name, record) in records {
-            if let Some(log) = &record.log {
-                let name = name.as_ref();
+    pub(super) fn save_books(self, books: &[Books]) -> anyhow::Result<()> {
+        self.write("latency.hlog", &histogram_log(books)?)?;
+        for Books { name, together, .. } in books {
+            if let Some(log) = &together.log {
                 self.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
             }
         }
@@ -128,76 +124,71 @@ async fn measure_experiment(
 ) -> anyhow::Result<(ExperimentOutcome, bool)> {
     place.save_source(source)?;
     let document = &source.document;
-    let workload = document.workload.clone().expect("only experiments get here");
+    let mut session = Session::open(document);
+    let workload = session.document.workload.clone().expect("only experiments get here");
     let arms: Vec<&str> =
         source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
-    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
-    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", place.dir.id, source.name, arms.len()));
-    let mut records: Vec<(&str, Record)> = Vec::new();
+    let control = session.wants_control().then_some(arms[0]);
+    let measured = arms.len() + usize::from(control.is_some());
+    say(&format!("run {}  {}", place.dir.id, plan(document, &workload, measured, &source.name)));
+    let file = place.path("experiment.toml");
     let mut complete = true;
-    for arm in arms {
-        let driver = prepare(document.seed, workload.clone());
-        let (record, ended) = measure_arm(&driver, place, arm, interrupt.as_mut()).await?;
+    for number in 0..document.rounds {
+        let label = match document.rounds {
+            1 => String::new(),
+            rounds => format!("round {} of {rounds}  ", number + 1),
+        };
+        let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let seed = session.seed(number);
+        let round = Round { file: &file, workload: &workload, seed, together, logged, label };
+        // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.
+        let mut order = arms.clone();
+        order.rotate_left(number as usize % arms.len());
+        order.extend(control);
+        let (mut records, ended) = round.measure(&order, interrupt.as_mut()).await?;
         complete = ended;
-        if ended || record.offered > 0 {
-            records.push((arm, record));
+        let again = control.filter(|_| ended).and_then(|name| Some((records.pop()?, name)));
+        let named = arms_of(&order, records, ended);
+        match ended {
+            true => session.on_round(named, again.as_ref().map(|(record, name)| (record, *name))),
+            false => session.on_cut_round(named),
         }
         if !complete {
             break;
         }
     }
-    let mut outcome = Subject::of(source).outcome(&records, complete);
-    outcome.set_theory(document);
-    outcome.set_diagnosis(document);
-    set_beside_twins(&mut outcome, document, &records, timers);
-    place.save_records(&records)?;
+    let mut outcome = session.outcome(source);
+    let books = session.books;
+    set_beside_twins(&mut outcome, document, &books, timers);
+    place.save_books(&books)?;
     Ok((outcome, complete))
 }
 
-/// The driver of one arm.
-fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
-    let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed }
+/// What will be done, in words.
+fn plan(document: &Document, workload: &Workload, arms: usize, name: &str) -> String {
+    let at_once = if document.together { arms } else { 1 };
+    let turns = arms.div_ceil(at_once.max(1)) as f64 * f64::from(document.rounds);
+    let seconds = (workload.duration + LEAD).as_secs_f64() * turns;
+    let rounds = if document.rounds > 1 { format!(" in {} rounds", document.rounds) } else { String::new() };
+    format!("{name}  {arms} arms{rounds}, about {seconds:.0} s")
 }
 
-/// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
-/// its end.
-async fn measure_arm(
-    driver: &Driver<live::World>,
-    place: Place<'_>,
-    arm: &str,
-    interrupt: Pin<&mut impl Future>,
-) -> anyhow::Result<(Record, bool)> {
-    let app = TargetApp::start(&place.dir.path.join(format!("{}experiment.toml", place.folder)))?;
-    let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
-    let options = Options { connections: 20_000, numbered: true };
-    let world = driver.world.clone();
-    let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
-    let driver = Driver { start: world.now() + LEAD, ..driver.clone() };
-    let recorder = driver.logging_recorder(MAX_ENTRIES);
-    let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
-    let ended = race(driver.run(&target, &recorder), interrupt).await;
-    progress.abort();
-    StatusLine::new().clear();
-    match ended {
-        First::Left(record) => {
-            say(&format!("  /{arm}: {} requests offered and accounted for", record.offered));
-            Ok((record, true))
-        }
-        First::Right(_) => Ok((recorder.close(world.now()), false)),
-    }
+/// The records of a round with the names of their arms, those left out of which nothing was measured.
+fn arms_of<'a>(order: &[&'a str], records: Vec<Record>, ended: bool) -> Vec<(&'a str, Record)> {
+    let measured = order.iter().copied().zip(records);
+    measured.filter(|(_, record)| ended || record.offered > 0).collect()
 }
 
 /// Gives every arm its twin: the same requests in virtual time.
 fn set_beside_twins(
     outcome: &mut ExperimentOutcome,
     document: &Document,
-    records: &[(&str, Record)],
+    books: &[Books],
     timers: Option<&TimerError>,
 ) {
-    for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
-        let number = document.number_of(name).expect("only arms of the document are measured");
-        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, timers));
+    for (arm, books) in outcome.arms.iter_mut().zip(books) {
+        let number = document.number_of(&books.name).expect("only arms of the document are measured");
+        arm.twin = books.together.log.as_ref().map(|log| twin::of(document, number, log, timers));
     }
 }
 
@@ -208,13 +199,12 @@ pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()>
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::Result<Vec<u8>> {
+fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
         .begin_log_with(&mut out, &mut serializer)?;
-    for (name, record) in records {
-        let name = name.as_ref();
+    for Books { name, together: record, .. } in books {
         for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
             let tag = format!("{name}.{kind}");
             let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);

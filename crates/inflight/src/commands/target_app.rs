@@ -16,11 +16,12 @@ pub(super) struct TargetApp {
 }
 
 impl TargetApp {
-    /// Starts `inflight serve` for the configuration or experiment in `file` on a free port.
-    pub(super) fn start(file: &Path) -> anyhow::Result<TargetApp> {
+    /// Starts `inflight serve` for the configuration or experiment in `file` on a free port; `seed` decides everything random.
+    pub(super) fn start(file: &Path, seed: u64) -> anyhow::Result<TargetApp> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut command = Command::new(program);
         command.args(["serve", "--port", "0", "--until-stdin-closes", "--config"]).arg(file);
+        command.args(["--seed", &seed.to_string()]);
         // Measured as configured: the caller's overrides are for `serve`, and telemetry would go under the same name.
         ["PORT", "B_CONCURRENCY_LIMIT", "ASYNC_TIMEOUT_MS", "OTEL_EXPORTER_OTLP_ENDPOINT"].iter().for_each(
             |name| {

@@ -27,12 +27,32 @@ fn result(args: &[&str]) -> String {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
-    for args in
-        [&["--json"][..], &["--sweep", "rate=100/s,120/s", "--seeds", "3", "--json"], &["--trace", "5"]]
-    {
+    for args in [
+        &["--rounds", "3", "--json"][..],
+        &["--sweep", "rate=100/s,120/s", "--seeds", "3", "--json"],
+        &["--trace", "5"],
+    ] {
         let first = result(&[args, &["--threads", "1"]].concat());
         assert_eq!(first, result(&[args, &["--threads", "2"]].concat()));
         assert_eq!(first, result(args));
+    }
+}
+
+#[test]
+fn rounds_have_seeds_of_their_own_and_add_up() {
+    let run = |args: &[&str]| -> RunOutcome {
+        serde_json::from_str(&result(&[args, &["--json"]].concat())).expect("an outcome")
+    };
+    let together = run(&["--seed", "7", "--rounds", "3"]);
+    let [experiment] = &together.experiments[..] else { panic!("one experiment") };
+    assert_eq!((experiment.rounds.planned, experiment.rounds.done), (3, 3));
+    for (number, arm) in experiment.arms.iter().enumerate() {
+        assert_eq!(arm.offered, arm.rounds.iter().map(|round| round.offered).sum::<u64>());
+        for (round, seed) in arm.rounds.iter().zip(["7", "8", "9"]) {
+            let alone = run(&["--seed", seed, "--rounds", "1"]);
+            assert_eq!(round, &alone.experiments[0].arms[number].rounds[0]);
+            assert_eq!(round.seed.to_string(), seed);
+        }
     }
 }
 
