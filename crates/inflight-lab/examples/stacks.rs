@@ -7,6 +7,7 @@
 
 use inflight_lab::{
     call::{Call, Place, Sink, Which},
+    dependency::Fates,
     draws::{Dice, Stream},
     experiment::Document,
     manual, sim, trial,
@@ -120,7 +121,10 @@ fn keeps_the_contract(seed: u64) -> Result<(), String> {
         }
         world.sleep_until(Instant::ZERO + Duration::from_secs(3600)).await;
         let counts = *ledger.0.lock().expect("no panic under the lock");
-        (counts, stack.call(Call::new(REQUESTS)).await.err())
+        // One that B does not fail: a strategy may refuse what comes after a failure.
+        let fates = Fates::new(seed, Which::B);
+        let good = (REQUESTS..).find(|id| fates.of(&document.service_b, *id).is_some()).unwrap_or(REQUESTS);
+        (counts, stack.call(Call::new(good)).await.err())
     });
     let ((counts, idle), _) = ran.map_err(|stuck| stuck.to_string())?;
     if counts[0] != [REQUESTS; 2] {

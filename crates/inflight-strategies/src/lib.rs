@@ -26,6 +26,29 @@
 //! | DAGOR | [`admission::dagor`] | tasks of many calls under overload | few levels, few calls | Zhou et al. 2018 |
 //! | Breakwater | [`admission::breakwater`] | many clients, little work each | one client; varying work | Cho et al. 2020 |
 //!
+//! # Which one?
+//!
+//! Look at what is in flight and at how long calls wait, before and after: a strategy that moves neither does nothing for you.
+//!
+//! | you see | try | measure | beware |
+//! |---|---|---|---|
+//! | latency and calls in flight rise together, throughput falls | a [`limit`] at the knee | throughput at 1, 2, 4, … permits | a limit below the knee *is* the overload |
+//! | the same, and the knee moves | a limit that [finds its value](limit::adaptive), fed with windows | its limit over time | spread that looks like queueing |
+//! | everybody is answered, everybody too late | a bounded wait, [`queue::codel`], lifo | answers within the time that callers wait | dropping only what has expired |
+//! | goodput stays at nothing after a short dip | a retry budget without a minimum, a [`breaker`] | attempts per request, before and after | jitter alone cures nothing |
+//! | one call in twenty fails at once, the others are well | [`retry`] with a budget | attempts per request | retries in several layers |
+//! | p99 far above p95, at any load | [`hedge`] after p95 | calls sent per request | hedging what is slow because of load |
+//! | calls go on that nobody waits for | [`deadline`]; [`timeout`] that cancels | calls inside the dependency | a timeout below the healthy time |
+//! | one dependency takes all callers with it | a limit around each, queue 0 (bulkhead) | rejections per dependency | limits that add up to more than there is |
+//! | one tenant takes everything | [`limit::partitions`], [`admission::rate`] | permits per class | shares on top of what others hold |
+//! | the server spends itself on refusing | [`admission::throttle`], [`admission::breakwater`] | refusals at the server | calls that fail for reasons of their own |
+//! | some calls matter more | [`queue::Order`] by priority, [`admission::dagor`] | goodput per class | few levels, few calls |
+//! | a thousand equal calls at once | [`coalesce`] | calls of the dependency per request | one failure is everybody's |
+//! | nothing of this | nothing | – | a limit in front of a service that does not suffer only adds a queue |
+//!
+//! Order matters: what stands outside sees what stands inside as one call. Deadline, retry, hedge, breaker, limit, timeout, from
+//! outside inwards, lets every attempt be judged, counted and bounded on its own, and the deadline bound them all.
+//!
 //! # The rooms
 //!
 //! * [`rt`]: what a world is: a clock, dice and an executor. Contracts only; this crate has none of its own.
