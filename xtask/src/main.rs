@@ -17,6 +17,7 @@ mod stack;
 mod tidy;
 mod tools;
 mod twin;
+mod walkthrough;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ cargo xtask COMMAND
   oracles           runs the tests that are named after a source, and writes docs/strategies.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
+  walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   tools             fetches and builds what `stack` needs into the cache
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         ["oracles"] => oracles::run(),
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
+        ["walkthrough"] => walkthrough::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["tools"] => tools::run(),
         _ => {

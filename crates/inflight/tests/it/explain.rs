@@ -163,6 +163,7 @@ fn what_is_unknown_is_guessed() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "the whole table")]
 fn strategies_are_listed() {
     check(
         &["list", "strategies"],
