@@ -102,6 +102,9 @@ pub(super) fn phases<'a>(
             phases.push(NamedStretch::new("after-fault", over, workload.duration));
         }
     }
+    // What is not counted belongs to no phase.
+    phases.iter_mut().for_each(|phase| phase.from = phase.from.max(workload.warmup));
+    phases.retain(|phase| phase.from < phase.to);
     phases.sort_by_key(|phase| (phase.from, phase.to));
     phases
 }

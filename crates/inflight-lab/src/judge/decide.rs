@@ -2,7 +2,7 @@
 
 use super::{Figures, say};
 use crate::{
-    claim::{Claim, Kind, Order, Quantity, Test, What},
+    claim::{Claim, Kind, Order, Test, What},
     experiment::{Censored, Effect, Hypothesis, Margin, Unit, Verdict, VerdictKind},
     stats::{Spread, wilson},
 };
@@ -15,6 +15,9 @@ pub const CONFIDENCE: f64 = 0.95;
 pub enum Form {
     /// One divided by the other, on a logarithmic scale: ratios of rounds are averaged geometrically.
     Ratio,
+    /// A time or a number alone, on a logarithmic scale: rounds in which a queue is long are much longer, and the interval of
+    /// their plain mean holds the truth less often than it says.
+    Level,
     /// A share of what was offered.
     Share,
     /// One minus the other, or one alone.
@@ -47,7 +50,7 @@ impl Judged {
         rounds: &[Option<Figures>],
         sections: &[Option<Figures>],
         (done, planned): (u32, u32),
-        unsettled: Option<&Quantity>,
+        doubt: Option<String>,
     ) -> Judged {
         let all: Option<Vec<Figures>> = rounds.iter().copied().collect();
         let mut silent = silent(claim, rounds, done, planned);
@@ -66,11 +69,8 @@ impl Judged {
         if silent.is_none() && spread.is_none() && form != Form::Rounds {
             silent = Some("one round has no interval for this: measure more rounds".into());
         }
-        if let (None, Some(quantity), true) = (&silent, unsettled, form != Form::Rounds) {
-            silent = Some(format!(
-                "/{} has not settled in this one round, so sections of it say nothing: measure more rounds",
-                quantity.arm
-            ));
+        if silent.is_none() && form != Form::Rounds {
+            silent = doubt;
         }
         let n_sections = if planned == 1 { sections.len() as u32 } else { 0 };
         let margin = margin(claim, form, &figures);
@@ -165,7 +165,8 @@ impl Judged {
     /// The verdict on `hypothesis` with an interval at `level`.
     pub(super) fn verdict(&self, hypothesis: &Hypothesis, level: f64) -> Verdict {
         let kind = self.kind(level);
-        let shown = |x: f64| if self.form == Form::Ratio { libm::exp(x) } else { x };
+        let is_logarithmic = matches!(self.form, Form::Ratio | Form::Level);
+        let shown = |x: f64| if is_logarithmic { libm::exp(x) } else { x };
         let (low, high) = self.interval(level);
         let effect = self.value.map(|value| Effect {
             value: shown(value),
@@ -222,13 +223,15 @@ impl Judged {
             (Form::Ratio, _) => Unit::Ratio,
             (Form::Share, _) => Unit::Share,
             (Form::Rounds, _) => Unit::Rounds,
-            (Form::Difference, Kind::Time) => Unit::Ms,
-            (Form::Difference, Kind::Share) => Unit::Share,
-            (Form::Difference, Kind::Number) => Unit::Count,
-            (Form::Difference, Kind::Rate) => match self.claim.left.terms.first().map(|(_, q)| q.what) {
-                Some(What::InFlight(_) | What::Tasks(_)) => Unit::CountPerSecond,
-                _ => Unit::PerSecond,
-            },
+            (Form::Difference | Form::Level, Kind::Time) => Unit::Ms,
+            (Form::Difference | Form::Level, Kind::Share) => Unit::Share,
+            (Form::Difference | Form::Level, Kind::Number) => Unit::Count,
+            (Form::Difference | Form::Level, Kind::Rate) => {
+                match self.claim.left.terms.first().map(|(_, q)| q.what) {
+                    Some(What::InFlight(_) | What::Tasks(_)) => Unit::CountPerSecond,
+                    _ => Unit::PerSecond,
+                }
+            }
         }
     }
 }
@@ -263,14 +266,29 @@ fn form<'f>(claim: &Claim, mut figures: impl Iterator<Item = &'f Figures>) -> Fo
     match claim.is_ratio() {
         true if is_offered => Form::Share,
         true if figures.all(|f| f.left.value > 0.0 && f.right.value > 0.0) => Form::Ratio,
+        false if is_level(claim) && figures.all(|f| f.left.value > 0.0) => Form::Level,
         _ => Form::Difference,
     }
+}
+
+/// Whether `claim` holds one time or number against an amount above zero.
+fn is_level(claim: &Claim) -> bool {
+    let is_above_zero = match &claim.test {
+        Test::Order { right, .. } | Test::Equal { right, .. } => {
+            right.terms.is_empty() && right.constant > 0.0
+        }
+        Test::Inside { low, .. } => *low > 0.0,
+        Test::Returns { .. } => false,
+    };
+    let alone = claim.left.single().is_some_and(|(factor, _)| factor == 1.0);
+    is_above_zero && alone && matches!(claim.left.kind, Kind::Time | Kind::Number)
 }
 
 fn effect(form: Form, figures: &Figures) -> f64 {
     let Figures { left, right } = figures;
     match form {
         Form::Ratio => libm::log(left.value / right.value),
+        Form::Level => libm::log(left.value),
         Form::Share => left.value / right.value.max(f64::MIN_POSITIVE),
         Form::Difference => left.value - right.value,
         Form::Rounds => left.value,
@@ -279,6 +297,20 @@ fn effect(form: Form, figures: &Figures) -> f64 {
 
 /// Where the effect must lie, on the form's scale.
 fn margin(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
+    let margin = margin_of(claim, form, figures);
+    match form {
+        Form::Level => Margin { low: margin.low.map(logarithm), high: margin.high.map(logarithm) },
+        _ => margin,
+    }
+}
+
+/// Of what may be below zero: everything is above that.
+fn logarithm(x: f64) -> f64 {
+    libm::log(x.max(f64::MIN_POSITIVE))
+}
+
+/// Where the effect must lie; of a [`Form::Level`] not yet on its scale.
+fn margin_of(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
     let right_mean = figures.iter().map(|f| f.right.value).sum::<f64>() / figures.len().max(1) as f64;
     match &claim.test {
         Test::Order { order, right } => {

@@ -18,7 +18,7 @@ use crate::{
     claim::{Claim, Shape, Side, Stat, Test, What},
     experiment::{Control, Document, Hypothesis, Phase, Verdict},
     record::Record,
-    stats::mser5,
+    stats::{correlation_time, mser5},
 };
 use decide::Judged;
 use std::{collections::BTreeMap, time::Duration};
@@ -26,6 +26,8 @@ use view::{Measured, View, returned, stretches};
 
 /// How many sections a single round has (see docs/statistics.md: fewer and longer ones are better than more).
 pub const SECTIONS: u32 = 10;
+/// A section must be so many times as long as what is in flight is remembered: 50 was enough in a queue at 90 %.
+const MEMORIES: f64 = 50.0;
 /// A/A: the same arm twice may differ by this share before a run is called invalid.
 const SAME: f64 = 0.05;
 
@@ -177,15 +179,33 @@ impl Judge {
     }
 
     fn judged(&self, case: &Case) -> Judged {
-        let unsettled = (self.planned == 1)
-            .then(|| case.hypothesis.claim.quantities().find(|q| !self.has_settled(&q.arm)))
-            .flatten();
-        Judged::of(&case.hypothesis.claim, &case.rounds, &case.sections, (self.done, self.planned), unsettled)
+        let doubt = match self.planned {
+            1 => case.hypothesis.claim.quantities().find_map(|quantity| self.doubt(&quantity.arm)),
+            _ => None,
+        };
+        Judged::of(&case.hypothesis.claim, &case.rounds, &case.sections, (self.done, self.planned), doubt)
     }
 
     /// Whether in flight of `arm` was steady in the counted time, as far as it should be.
     fn has_settled(&self, arm: &str) -> bool {
         !self.is_stationary || self.courses.get(arm).is_none_or(|course| mser5(course).is_some())
+    }
+
+    /// Why sections of a single round of `arm` say nothing, if so.
+    fn doubt(&self, arm: &str) -> Option<String> {
+        if !self.has_settled(arm) {
+            return Some(format!(
+                "/{arm} has not settled in this one round, so sections of it say nothing: measure more rounds"
+            ));
+        }
+        let course = self.courses.get(arm)?;
+        let memory = correlation_time(course) * f64::from(SECTIONS) / course.len() as f64;
+        (memory * MEMORIES > 1.0).then(|| {
+            format!(
+                "what is in flight in /{arm} is remembered too long for sections of one round: measure more rounds, or one {} times as long",
+                if memory.is_finite() { (memory * MEMORIES).ceil().to_string() } else { "many".into() }
+            )
+        })
     }
 
     /// What shows whether the rounds can be trusted: the A/A control, and whether the warm-up was long enough.

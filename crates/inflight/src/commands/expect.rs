@@ -42,7 +42,7 @@ fn missed(expected: &[Expectation], outcome: &RunOutcome) -> Vec<String> {
         let wrong = |e: &&Expectation| e.verdict != verdict.verdict;
         if let Some(expectation) = expected.iter().filter(meant).find(wrong) {
             let (name, found, why) = (&verdict.name, verdict.verdict, &verdict.why);
-            lines.push(format!("expected that {name} is {}, and it is {found}: {why}", expectation.verdict));
+            lines.push(format!("{name}: expected {}, found {found}: {why}", expectation.verdict));
         }
     }
     lines
