@@ -41,9 +41,9 @@ pub enum Command {
     Report(Report),
     /// Set two saved runs side by side: every figure with its difference, the interval of that, and what it means
     Compare(Compare),
-    /// List the experiments that are built in and the runs that were saved
+    /// List the experiments that are built in, the runs that were saved, or the strategies
     List(List),
-    /// Explain what the lab knows, such as the formulas of queueing theory
+    /// Explain what the lab knows: a strategy, or a formula of queueing theory
     Explain(Explain),
     /// Look at this machine: how late its timers are, and what else gets between a run and its figures
     Doctor,
@@ -400,16 +400,30 @@ pub struct Compare {
 /// Flags of `list`.
 #[derive(Args, Debug)]
 pub struct List {
+    /// What [default: experiments and runs]
+    #[arg(value_enum)]
+    pub what: Option<Listed>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
 }
 
+/// What can be listed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// What can be run
+    Experiments,
+    /// What was run
+    Runs,
+    /// What can stand in a stack
+    Strategies,
+}
+
 /// Flags of `explain`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  inflight explain theory\n  inflight explain theory erlang-c")]
+#[command(after_help = "Examples:\n  inflight explain codel\n  inflight explain theory erlang-c")]
 pub struct Explain {
-    /// What about [default: a list of topics]
+    /// What about: a topic, or one of its entries [default: a list of them]
     pub topic: Option<String>,
     /// One of the topic's entries [default: all]
     pub name: Option<String>,

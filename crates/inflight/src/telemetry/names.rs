@@ -22,6 +22,13 @@ pub const SERVICE_INFLIGHT: &str = "service_inflight";
 /// How long calls of B waited for a permit, by `endpoint`.
 pub const SEMAPHORE_WAIT: &str = "serviceB_semaphore_wait_ms";
 
+/// What layers decided, by `endpoint`, `around`, `strategy`, `decision` and, where there is something to say, `why`.
+pub const STRATEGY_DECISIONS: &str = "strategy_decisions_total";
+/// How long admitted calls had waited in a layer, by `endpoint`, `around` and `strategy`.
+pub const STRATEGY_WAIT: &str = "strategy_wait_ms";
+/// Permits that a limit has now, by `endpoint`, `around` and `strategy`.
+pub const STRATEGY_LIMIT: &str = "strategy_limit";
+
 /// tokio's worker threads.
 pub const TOKIO_WORKERS: &str = "tokio_workers";
 /// tokio's tasks: what goroutines are in Go.
@@ -55,6 +62,14 @@ pub const ENDPOINT: &str = "endpoint";
 pub const STATUS: &str = "status";
 /// The label of a service: `A` or `B`.
 pub const SERVICE: &str = "service";
+/// The label of what a layer guards: `A`, `B` or `whole`.
+pub const AROUND: &str = "around";
+/// The label of a strategy: its name in files.
+pub const STRATEGY: &str = "strategy";
+/// The label of what a strategy decided.
+pub const DECISION: &str = "decision";
+/// The label of why it did.
+pub const WHY: &str = "why";
 /// The label of a worker thread.
 pub const WORKER: &str = "worker";
 /// The label of a kind of error.

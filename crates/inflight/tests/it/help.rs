@@ -406,14 +406,28 @@ fn of_list() {
     check(
         &["list"],
         expect![[r#"
-        List the experiments that are built in and the runs that were saved
+            List the experiments that are built in, the runs that were saved, or the strategies
 
-        Usage: inflight list [OPTIONS]
+            Usage: inflight list [OPTIONS] [WHAT]
 
-        Options:
-              --runs <DIR>  Where runs are kept [default: runs]
-          -h, --help        Print help
-    "#]],
+            Arguments:
+              [WHAT]
+                      What [default: experiments and runs]
+
+                      Possible values:
+                      - experiments: What can be run
+                      - runs:        What was run
+                      - strategies:  What can stand in a stack
+
+            Options:
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+        "#]],
     );
 }
 
@@ -422,21 +436,21 @@ fn of_explain() {
     check(
         &["explain"],
         expect![[r#"
-        Explain what the lab knows, such as the formulas of queueing theory
+            Explain what the lab knows: a strategy, or a formula of queueing theory
 
-        Usage: inflight explain [TOPIC] [NAME]
+            Usage: inflight explain [TOPIC] [NAME]
 
-        Arguments:
-          [TOPIC]  What about [default: a list of topics]
-          [NAME]   One of the topic's entries [default: all]
+            Arguments:
+              [TOPIC]  What about: a topic, or one of its entries [default: a list of them]
+              [NAME]   One of the topic's entries [default: all]
 
-        Options:
-          -h, --help  Print help
+            Options:
+              -h, --help  Print help
 
-        Examples:
-          inflight explain theory
-          inflight explain theory erlang-c
-    "#]],
+            Examples:
+              inflight explain codel
+              inflight explain theory erlang-c
+        "#]],
     );
 }
 
