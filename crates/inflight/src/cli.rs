@@ -28,6 +28,8 @@ pub enum Command {
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
     Load(Load),
+    /// Serve a target whose behaviour is known exactly, to try load drivers on
+    Target(Target),
     /// Say all that is wrong with experiments and configurations
     Check(Check),
     /// Print a saved run again
@@ -222,6 +224,39 @@ pub enum Process {
     Constant,
 }
 
+/// Flags of `target`.
+#[derive(Args, Debug)]
+#[command(after_help = "Paths: / at once; /after/20ms so long after, whatever else is in flight; /single/constant/5ms and \
+/single/exponential/5ms\nby a single server, first come, first served; /arrivals when requests arrived, in nanoseconds since the \
+first.\n\nExamples:\n  inflight target --port 9000 --stall 500ms --every 5s\n  \
+inflight load http://127.0.0.1:9000/ --rate 500/s --arrivals constant -d 30s")]
+pub struct Target {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// The port to listen on, 0 for any free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Stop altogether now and then for so long: "500ms", or "100ms..900ms" for any time between
+    #[arg(long, value_name = "TIME[..TIME]", value_parser = span)]
+    pub stall: Option<(Duration, Duration)>,
+    /// From the beginning of one stall to the next
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = positive_duration)]
+    pub every: Duration,
+    /// When the first stall begins, after the first request
+    #[arg(long, value_name = "TIME", default_value = "2500ms", value_parser = duration)]
+    pub first: Duration,
+    /// Decides random work and random stalls
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Never sleep: arrivals are told to the microsecond, for a whole processor
+    #[arg(long)]
+    pub spin: bool,
+    /// Stop when standard input ends: for programs that start this one and may die
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
+}
+
 /// Flags of `check`.
 #[derive(Args, Debug)]
 pub struct Check {
@@ -276,6 +311,13 @@ fn duration(text: &str) -> Result<Duration, ParseError> {
 fn positive_duration(text: &str) -> Result<Duration, ParseError> {
     parse_duration(text)?.checked_sub(Duration::from_nanos(1)).ok_or(ParseError("a duration above zero"))?;
     parse_duration(text)
+}
+
+/// A time, or any between two.
+fn span(text: &str) -> Result<(Duration, Duration), ParseError> {
+    let (least, most) = text.split_once("..").unwrap_or((text, text));
+    let span = (positive_duration(least)?, positive_duration(most)?);
+    if span.0 > span.1 { Err(ParseError("the shorter time first, such as \"100ms..900ms\"")) } else { Ok(span) }
 }
 
 /// One request, or from one to another.

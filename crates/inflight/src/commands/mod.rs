@@ -13,6 +13,7 @@ mod runs;
 mod serve;
 mod show;
 mod sim;
+mod target;
 mod target_app;
 mod workers;
 
@@ -64,6 +65,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Sim(flags)) => sim::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
+        Some(Command::Target(flags)) => target::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
