@@ -5,6 +5,7 @@ mod checkout;
 mod compose;
 mod grafana;
 mod interrupt;
+mod load;
 mod net;
 mod peers;
 mod process;
@@ -29,6 +30,8 @@ cargo xtask COMMAND
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
+  bench load [PART…] [quick] [alone]
+                    the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
+        ["bench", "load", rest @ ..] => load::run(rest),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");
