@@ -226,10 +226,12 @@ pub enum Process {
 
 /// Flags of `target`.
 #[derive(Args, Debug)]
-#[command(after_help = "Paths: / at once; /after/20ms so long after, whatever else is in flight; /single/constant/5ms and \
+#[command(
+    after_help = "Paths: / at once; /after/20ms so long after, whatever else is in flight; /single/constant/5ms and \
 /single/exponential/5ms\nby a single server, first come, first served; /arrivals when requests arrived, in nanoseconds since the \
 first.\n\nExamples:\n  inflight target --port 9000 --stall 500ms --every 5s\n  \
-inflight load http://127.0.0.1:9000/ --rate 500/s --arrivals constant -d 30s")]
+inflight load http://127.0.0.1:9000/ --rate 500/s --arrivals constant -d 30s"
+)]
 pub struct Target {
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -317,7 +319,11 @@ fn positive_duration(text: &str) -> Result<Duration, ParseError> {
 fn span(text: &str) -> Result<(Duration, Duration), ParseError> {
     let (least, most) = text.split_once("..").unwrap_or((text, text));
     let span = (positive_duration(least)?, positive_duration(most)?);
-    if span.0 > span.1 { Err(ParseError("the shorter time first, such as \"100ms..900ms\"")) } else { Ok(span) }
+    if span.0 > span.1 {
+        Err(ParseError("the shorter time first, such as \"100ms..900ms\""))
+    } else {
+        Ok(span)
+    }
 }
 
 /// One request, or from one to another.

@@ -74,8 +74,7 @@ mod tests {
 
     #[test]
     fn who_arrives_in_a_stall_waits_for_its_end() {
-        let stalls =
-            Stalls { first: ms(2500), every: ms(5000), length: Latency::Constant(ms(500)), seed: 1 };
+        let stalls = Stalls { first: ms(2500), every: ms(5000), length: Latency::Constant(ms(500)), seed: 1 };
         let waits = [0, 2499, 2500, 2800, 3000, 7400, 7600].map(|at| stalls.wait(ms(at)).as_millis());
         assert_eq!(waits, [0, 0, 500, 200, 0, 0, 400]);
     }

@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn requests_are_found_wherever_the_bytes_were_cut() {
-        let text = b"POST /after/1ms HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n";
+        let text =
+            b"POST /after/1ms HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n";
         for cut in 0..text.len() {
             let mut inbox = Inbox::default();
             inbox.push(&text[..cut]);

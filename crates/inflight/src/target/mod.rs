@@ -265,13 +265,11 @@ impl Target {
 
 const AT_ONCE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nhello, world!";
 const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-const BAD_REQUEST: &[u8] =
-    b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// An answer that tells how long its request waited in line.
 fn answer(status: &str, wait: Option<Duration>, body: &str) -> Vec<u8> {
-    let timing = wait.map_or(String::new(), |wait| {
-        format!("server-timing: wait;dur={:.6}\r\n", wait.as_secs_f64() * 1e3)
-    });
+    let timing = wait
+        .map_or(String::new(), |wait| format!("server-timing: wait;dur={:.6}\r\n", wait.as_secs_f64() * 1e3));
     format!("HTTP/1.1 {status}\r\n{timing}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
