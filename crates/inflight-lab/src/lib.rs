@@ -7,7 +7,8 @@
 //! * [`call`]: what a request is while it is inside, and who watches it;
 //! * [`stack`]: from layers named in a file to a service; the one place that knows every strategy;
 //! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
-//! * [`record`]: what became of it: one outcome, one latency from the intended start; [`log`]: request by request.
+//! * [`record`]: what became of it: one outcome, one latency from the intended start; [`log`]: request by request; [`wire`]:
+//!   what was seen on its connection; [`audit`]: what the driver says about itself.
 //!
 //! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
 //! of an experiment there, and [`twin`] sets it beside the live one.
@@ -19,6 +20,7 @@
 //! Everything is generic over [`inflight_strategies::rt::World`]. [`draws`] makes everything random about request i a pure
 //! function of (seed, stream, i); [`timers`] keeps deadlines in order for every world.
 
+pub mod audit;
 pub mod call;
 pub mod dependency;
 pub mod draws;
@@ -37,4 +39,5 @@ pub mod timers;
 pub mod trace;
 pub mod trial;
 pub mod twin;
+pub mod wire;
 pub mod workload;

@@ -54,11 +54,22 @@ impl Log {
         self.entries.push(Entry { id, intended: intended - start, late, latency, reply });
     }
 
+    /// Adds the log of another part of the same run.
+    pub(crate) fn merge(&mut self, other: Log) {
+        self.cut += other.cut;
+        self.entries.extend(other.entries);
+        // Stable: what ended at the same time stays in the order of the parts.
+        self.entries.sort_by_key(|entry| entry.intended + entry.latency);
+        self.cut += self.entries.len().saturating_sub(self.most) as u64;
+        self.entries.truncate(self.most);
+        self.to = self.to.max(other.to);
+    }
+
     /// As comma-separated values, a line of names first; microseconds, and nothing where there is no value.
     pub fn csv(&self) -> String {
         let mut out = String::from("id,intended_us,late_us,latency_us,ending,wait_us,a_us,b_us,inside_us\n");
         for entry in &self.entries {
-            let Reply { ending, wait, a, b, inside } = entry.reply;
+            let Reply { ending, wait, a, b, inside, .. } = entry.reply;
             let [intended, late, latency] =
                 [entry.intended, entry.late, entry.latency].map(|duration| duration.as_micros());
             let [wait, a, b, inside] = [wait, a, b, inside]

@@ -2,6 +2,7 @@
 
 use crate::{
     log::Log,
+    wire::{Wire, Wires, add_counts, add_histogram},
     workload::{Traffic, Workload},
 };
 use hdrhistogram::Histogram;
@@ -10,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     task::{Poll, Waker},
     time::Duration,
 };
@@ -29,28 +33,37 @@ pub enum Ending {
     TimedOut,
     /// The target refused the connection.
     Refused,
+    /// No connection came about: no way to the target, or it did not react.
+    Unreachable,
     /// The connection broke before the answer was whole.
     Reset,
     /// What came back was not an answer.
     Protocol,
+    /// No whole answer within the time that a request may take; its latency is at least that.
+    Abandoned,
     /// The driver itself ran out of something (file descriptors, ports): never the target's fault.
     Exhausted,
     /// No answer yet when the driver stopped waiting: its latency is at least what was waited.
     Unfinished,
+    /// The driver was so late that it never began it: never the target's fault.
+    Unsent,
 }
 
 impl Ending {
     /// Every ending, in the order in which they are shown.
-    pub const ALL: [Ending; 9] = [
+    pub const ALL: [Ending; 12] = [
         Ending::Completed,
         Ending::Failed,
         Ending::Rejected,
         Ending::TimedOut,
         Ending::Refused,
+        Ending::Unreachable,
         Ending::Reset,
         Ending::Protocol,
+        Ending::Abandoned,
         Ending::Exhausted,
         Ending::Unfinished,
+        Ending::Unsent,
     ];
 
     /// Whether the target answered at all.
@@ -67,10 +80,13 @@ impl fmt::Display for Ending {
             Ending::Rejected => "rejected",
             Ending::TimedOut => "timed out",
             Ending::Refused => "refused",
+            Ending::Unreachable => "unreachable",
             Ending::Reset => "reset",
             Ending::Protocol => "protocol error",
+            Ending::Abandoned => "abandoned",
             Ending::Exhausted => "driver exhausted",
             Ending::Unfinished => "unfinished",
+            Ending::Unsent => "unsent",
         })
     }
 }
@@ -88,12 +104,14 @@ pub struct Reply {
     pub b: Option<Duration>,
     /// How long it was inside the target, likewise.
     pub inside: Option<Duration>,
+    /// What the driver saw of it on its connection, if it had one.
+    pub wire: Option<Wire>,
 }
 
 impl Reply {
     /// An ending about which the target says no more.
     pub fn new(ending: Ending) -> Reply {
-        Reply { ending, wait: None, a: None, b: None, inside: None }
+        Reply { ending, wait: None, a: None, b: None, inside: None, wire: None }
     }
 }
 
@@ -104,7 +122,7 @@ pub struct Sample {
     pub id: u64,
     /// When it should have started.
     pub intended: Instant,
-    /// When it did.
+    /// When it did; [`Wire::sent`] is later if it had to wait for a connection.
     pub sent: Instant,
     /// When it was over.
     pub done: Instant,
@@ -117,7 +135,7 @@ pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("constant bounds are valid")
 }
 
-fn note(histogram: &mut Histogram<u64>, duration: Duration) {
+pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
     histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
@@ -134,6 +152,16 @@ pub struct Tick {
     pub in_flight: u32,
 }
 
+impl Tick {
+    /// Adds what another part of the run saw in the same tick. All parts see the number in flight of the whole.
+    fn merge(&mut self, other: &Tick) {
+        self.offered += other.offered;
+        self.completed += other.completed;
+        self.other += other.other;
+        self.in_flight = self.in_flight.max(other.in_flight);
+    }
+}
+
 /// The length of a [`Tick`].
 pub const TICK: Duration = Duration::from_millis(100);
 
@@ -146,6 +174,8 @@ pub struct Record {
     pub to: Instant,
     /// Counted requests that should have started.
     pub offered: u64,
+    /// How many of them did before the counted time was over: less than offered if the driver could not keep up.
+    pub begun: u64,
     /// Counted requests by ending.
     pub endings: BTreeMap<Ending, u64>,
     /// Latency of good answers, from the intended start.
@@ -162,10 +192,14 @@ pub struct Record {
     pub users: Option<Experience>,
     /// Every request, if that was asked for.
     pub log: Option<Log>,
+    /// What was seen on connections, if the target has them.
+    pub wires: Option<Box<Wires>>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
     start: Instant,
     in_flight: Gauge,
+    /// The number in flight of the whole run, if these books are of a part of it.
+    everywhere: Option<Arc<AtomicU32>>,
     sojourn_sum: Duration,
 }
 
@@ -201,6 +235,7 @@ impl Record {
             from: start + workload.warmup,
             to: start + workload.duration,
             offered: 0,
+            begun: 0,
             endings: BTreeMap::new(),
             completed: histogram(),
             answered: histogram(),
@@ -210,8 +245,10 @@ impl Record {
             users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
             log: None,
+            wires: None,
             start,
             in_flight: Gauge { changed: start, ..Gauge::default() },
+            everywhere: None,
             sojourn_sum: Duration::ZERO,
         }
     }
@@ -219,6 +256,16 @@ impl Record {
     /// How long was counted.
     pub fn counted(&self) -> Duration {
         self.to - self.from
+    }
+
+    /// Whether requests have a schedule that they can be late for.
+    pub fn has_schedule(&self) -> bool {
+        self.has_schedule
+    }
+
+    /// Requests that were offered in the whole run, warm-up included.
+    pub fn offered_ever(&self) -> u64 {
+        self.timeline.iter().map(|tick| u64::from(tick.offered)).sum()
     }
 
     /// The time average of the number in flight: an integral, kept as requests start and end.
@@ -241,7 +288,7 @@ impl Record {
         let index = ((at - self.start).as_nanos() / TICK.as_nanos()) as usize;
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
-            let still = Tick { in_flight: self.in_flight.value, ..Tick::default() };
+            let still = Tick { in_flight: self.everywhere(), ..Tick::default() };
             self.timeline.resize(index + 1, still);
         }
         &mut self.timeline[index]
@@ -253,14 +300,36 @@ impl Record {
 
     fn begin(&mut self, intended: Instant, now: Instant) {
         self.tick(intended.max(self.start)).offered += 1;
-        self.offered += u64::from(self.is_counted(intended));
+        if self.is_counted(intended) {
+            self.offered += 1;
+            self.begun += u64::from(now < self.to);
+        }
         self.move_in_flight(now, 1);
+    }
+
+    /// A request that should have started at `intended` never will.
+    fn skip(&mut self, intended: Instant) {
+        self.tick(intended.max(self.start)).offered += 1;
+        if self.is_counted(intended) {
+            self.offered += 1;
+            *self.endings.entry(Ending::Unsent).or_default() += 1;
+            self.wires.iter_mut().for_each(|wires| wires.skip());
+        }
+    }
+
+    /// The number in flight in the whole run.
+    fn everywhere(&self) -> u32 {
+        self.everywhere.as_ref().map_or(self.in_flight.value, |all| all.load(Ordering::Relaxed))
     }
 
     fn move_in_flight(&mut self, now: Instant, by: i32) {
         self.in_flight.advance(now, self.from, self.to);
         self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
-        let value = self.in_flight.value;
+        if let Some(all) = &self.everywhere {
+            // Adding the two's complement is subtraction.
+            all.fetch_add(by as u32, Ordering::Relaxed);
+        }
+        let value = self.everywhere();
         let tick = self.tick(now);
         tick.in_flight = tick.in_flight.max(value);
         if self.from <= now && now < self.to {
@@ -279,7 +348,11 @@ impl Record {
             Ending::Completed => tick.completed += 1,
             _ => tick.other += 1,
         }
-        if !self.is_counted(intended) {
+        let is_counted = self.is_counted(intended);
+        if let (Some(wires), Some(wire)) = (&mut self.wires, &reply.wire) {
+            wires.note(self.start, sample, wire, is_counted);
+        }
+        if !is_counted {
             return;
         }
         *self.endings.entry(reply.ending).or_default() += 1;
@@ -296,6 +369,38 @@ impl Record {
         if let Some(wait) = reply.wait {
             note(&mut self.wait, wait);
         }
+    }
+
+    /// Adds the closed books of another part of the same run: with books that [`Recorder::sharing`] made, nothing is lost.
+    pub fn merge(&mut self, other: Record) {
+        self.offered += other.offered;
+        self.begun += other.begun;
+        add_counts(&mut self.endings, &other.endings);
+        let pairs = [
+            (&mut self.completed, &other.completed),
+            (&mut self.answered, &other.answered),
+            (&mut self.lateness, &other.lateness),
+            (&mut self.wait, &other.wait),
+        ];
+        pairs.into_iter().for_each(|(to, from)| add_histogram(to, from));
+        if self.timeline.len() < other.timeline.len() {
+            self.timeline.resize(other.timeline.len(), Tick::default());
+        }
+        self.timeline.iter_mut().zip(&other.timeline).for_each(|(to, from)| to.merge(from));
+        if let (Some(to), Some(from)) = (&mut self.users, &other.users) {
+            add_histogram(&mut to.served, &from.served);
+            to.gave_up += from.gave_up;
+        }
+        if let (Some(to), Some(from)) = (&mut self.wires, &other.wires) {
+            to.merge(from);
+        }
+        if let (Some(to), Some(from)) = (&mut self.log, other.log) {
+            to.merge(from);
+        }
+        self.to = self.to.max(other.to);
+        self.in_flight.nanos += other.in_flight.nanos;
+        self.in_flight.peak = self.in_flight.peak.max(other.in_flight.peak);
+        self.sojourn_sum += other.sojourn_sum;
     }
 
     /// What the user went through whose first attempt was due at `intended`, if that is counted.
@@ -337,6 +442,18 @@ impl Recorder {
         self
     }
 
+    /// These books with those of connections, for a mix of so many classes.
+    pub fn with_wires(self, classes: usize) -> Self {
+        self.lock().0.wires = Some(Box::new(Wires::new(classes)));
+        self
+    }
+
+    /// These books as a part of a run's that is kept in several: `everywhere` counts what is in flight in all of them.
+    pub fn sharing(self, everywhere: Arc<AtomicU32>) -> Self {
+        self.lock().0.everywhere = Some(everywhere);
+        self
+    }
+
     fn lock(&self) -> MutexGuard<'_, (Record, Option<Waker>)> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -344,6 +461,11 @@ impl Recorder {
     /// A request that should have started at `intended` starts at `now`.
     pub fn begin(&self, intended: Instant, now: Instant) {
         self.lock().0.begin(intended, now);
+    }
+
+    /// A request that should have started at `intended` never will: the driver has fallen too far behind.
+    pub fn skip(&self, intended: Instant) {
+        self.lock().0.skip(intended);
     }
 
     /// A request is over.
@@ -434,7 +556,7 @@ mod tests {
         /// Whatever happens to the requests, the endings sum to the offered, and the integral of the number in flight
         /// equals the sum of sojourns when every request begins and ends in the counted time.
         #[test]
-        fn offered_equals_sum_of_endings(requests in proptest::collection::vec((0u64..500, 0u64..20, 0u64..400, 0usize..9), 1..80)) {
+        fn offered_equals_sum_of_endings(requests in proptest::collection::vec((0u64..500, 0u64..20, 0u64..400, 0usize..12), 1..80)) {
             let recorder = Recorder::new(at(0), &workload(0, 1000));
             let mut steps = Vec::new();
             for &(intended, late, took, ending) in &requests {

@@ -99,6 +99,6 @@ impl<W: World> Service<Shot> for Direct<W> {
             Err(Failure::TimedOut { .. }) => Ending::TimedOut,
         };
         let (a, b) = (trail.took(Which::A), trail.took(Which::B));
-        Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside) })
+        Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside), wire: None })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Document;
 use crate::{
+    audit::Audit,
     record::{Ending, Record, Tick},
     sim::Trace,
     theory::Beside,
@@ -131,6 +132,9 @@ pub struct ArmOutcome {
     pub little: Little,
     /// The run in tenths of a second.
     pub timeline: Vec<Tick>,
+    /// What its driver says about itself; absent in virtual time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Audit>,
     /// What formulas say about it.
     #[serde(default)]
     pub theory: Option<Beside>,
@@ -217,6 +221,7 @@ impl ArmOutcome {
             in_flight_peak: record.in_flight_peak(),
             little: Little { in_flight, lambda_w, error },
             timeline: record.timeline.clone(),
+            driver: None,
             theory: None,
             twin: None,
         }
@@ -261,6 +266,9 @@ impl ArmOutcome {
                 MAX_LATENESS_P99.as_millis()
             ));
         }
+        problems.extend(
+            self.driver.iter().filter_map(Audit::problem).map(|problem| format!("{}: {problem}", self.name)),
+        );
         if self.ended(Ending::Exhausted) > 0 {
             let n = self.ended(Ending::Exhausted);
             problems

@@ -31,6 +31,25 @@ pub struct Shot {
     pub intended: Instant,
 }
 
+/// One of several equal parts of a run: all parts together offer exactly what the whole would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// Which, from 0.
+    pub number: u32,
+    /// Of how many; at least 1.
+    pub of: u32,
+}
+
+impl Share {
+    /// All of it.
+    pub const WHOLE: Share = Share { number: 0, of: 1 };
+
+    /// Whether request, or user, number `i` belongs to it.
+    pub fn has(self, i: u64) -> bool {
+        i % u64::from(self.of) == u64::from(self.number)
+    }
+}
+
 /// What can be driven: it always says how a request ended.
 pub trait Target: Service<Shot, Response = Reply, Error = Infallible> + Clone + 'static {}
 
@@ -69,13 +88,18 @@ impl<W: World> Driver<W> {
 
     /// Offers the workload to `target`, waits for the answers and returns the books.
     pub async fn run(&self, target: &impl Target, recorder: &Arc<Recorder>) -> Record {
+        self.run_share(Share::WHOLE, target, recorder).await
+    }
+
+    /// [`Driver::run`] for one of several parts of the run, with books of its own.
+    pub async fn run_share(&self, share: Share, target: &impl Target, recorder: &Arc<Recorder>) -> Record {
         // Users live as long as this: whoever drops the run sends them away.
         let _users = match &self.workload.traffic {
             Traffic::Open(arrivals) => {
-                self.follow(arrivals, target, recorder).await;
+                self.follow(arrivals, share, target, recorder).await;
                 Vec::new()
             }
-            Traffic::Closed(users) => self.invite(users, target, recorder),
+            Traffic::Closed(users) => self.invite(users, share, target, recorder),
         };
         let end = self.end();
         self.world.sleep_until(end).await;
@@ -96,12 +120,26 @@ impl<W: World> Driver<W> {
     }
 
     /// Open loop: starts every request of the schedule when it is due, as a task of its own. It is booked first: what is
-    /// offered is known even if the task comes late to its turn.
-    async fn follow(&self, arrivals: &Arrivals, target: &impl Target, recorder: &Arc<Recorder>) {
-        for (id, offset) in arrivals.schedule(self.seed, self.workload.duration) {
+    /// offered is known even if the task comes late to its turn. A driver that is still behind when its patience has ended
+    /// begins no more, and says of each that it was not sent.
+    async fn follow(
+        &self,
+        arrivals: &Arrivals,
+        share: Share,
+        target: &impl Target,
+        recorder: &Arc<Recorder>,
+    ) {
+        let last = self.end() + self.patience;
+        let schedule = arrivals.schedule(self.seed, self.workload.duration);
+        for (id, offset) in schedule.filter(|(id, _)| share.has(*id)) {
             let shot = Shot { id, intended: self.start + offset };
             self.world.sleep_until(shot.intended).await;
-            recorder.begin(shot.intended, self.world.now());
+            let now = self.world.now();
+            if now > last {
+                recorder.skip(shot.intended);
+                continue;
+            }
+            recorder.begin(shot.intended, now);
             let user = self.user(target, recorder);
             let task = match user.retry {
                 None => self.world.spawn("request", async move { user.attempt(shot).await }),
@@ -112,12 +150,18 @@ impl<W: World> Driver<W> {
     }
 
     /// Closed loop: one task per user.
-    fn invite<T: Target>(&self, users: &Users, target: &T, recorder: &Arc<Recorder>) -> Vec<W::Task<()>> {
+    fn invite<T: Target>(
+        &self,
+        users: &Users,
+        share: Share,
+        target: &T,
+        recorder: &Arc<Recorder>,
+    ) -> Vec<W::Task<()>> {
         let invite = |number| {
             let (user, users) = (self.user(target, recorder), users.clone());
             let start = self.start;
             self.world.spawn("user", async move { user.live(&users, number, start).await })
         };
-        (0..users.count).map(invite).collect()
+        (0..users.count).filter(|user| share.has(u64::from(*user))).map(invite).collect()
     }
 }

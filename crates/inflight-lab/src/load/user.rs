@@ -6,7 +6,11 @@ use crate::{
     workload::{Retry, Users},
 };
 use inflight_strategies::rt::{Instant, World};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// The pause of a user of a closed loop after a request that was not answered at all, such as a refused connection; it
+/// doubles with each, up to the second. Without it, users of a dead target would do nothing but knock at it.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(50));
 
 /// Somebody who asks `target` and books what comes back.
 #[derive(Clone, Debug)]
@@ -56,6 +60,7 @@ impl<W: World, T: Target> User<W, T> {
     /// that it could be late for.
     pub(super) async fn live(&self, users: &Users, number: u32, start: Instant) {
         let mut from = start;
+        let mut unanswered = 0;
         for k in 0.. {
             let id = users.request(number, k);
             let due = from + users.thought(self.seed, id);
@@ -66,14 +71,34 @@ impl<W: World, T: Target> User<W, T> {
             let now = self.world.now();
             self.recorder.begin(now, now);
             let shot = Shot { id, intended: now };
-            match self.retry {
+            let ending = match self.retry {
                 None => self.attempt(shot).await,
                 Some(retry) => self.persist(shot, retry).await,
             };
-            from = self.world.now();
+            unanswered = if ending.is_answer() { 0 } else { unanswered + 1 };
+            from = self.world.now() + pause(unanswered);
             if from >= self.end {
                 return;
             }
         }
+    }
+}
+
+/// How long to wait after so many requests in a row that were not answered.
+fn pause(unanswered: u32) -> Duration {
+    match unanswered {
+        0 => Duration::ZERO,
+        n => PAUSE.0.saturating_mul(1 << (n - 1).min(16)).min(PAUSE.1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_answered_knocks_ever_more_slowly() {
+        let pauses = [0, 1, 2, 6, 7, u32::MAX].map(|n| pause(n).as_millis());
+        assert_eq!(pauses, [0, 1, 2, 32, 50, 50]);
     }
 }

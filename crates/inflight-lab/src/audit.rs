@@ -1,0 +1,151 @@
+//! What a driver says about itself: how late it was, what it did not send and why, how busy it was; and the verdict that
+//! follows.
+
+use crate::{
+    experiment::{Latencies, MAX_LATENESS_P99},
+    record::{Ending, Record},
+    wire::Wires,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What a driver's machine says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effort {
+    /// Its worker threads.
+    pub workers: u32,
+    /// Whether they ran before all other programs (real-time priority).
+    pub realtime: bool,
+    /// Processor time of all of them, in nanoseconds.
+    pub cpu_ns: u64,
+    /// The share of one processor that the busiest of them used.
+    pub busiest_share: f64,
+    /// The share of the processors' time that a hypervisor took away meanwhile, if the system tells.
+    pub stolen_share: Option<f64>,
+}
+
+/// What a driver did and did not do, in the counted time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Its threads and their time.
+    pub effort: Effort,
+    /// Processor time per request in nanoseconds, the warm-up included in both.
+    pub cpu_per_request_ns: u64,
+    /// Requests per second that should have been begun.
+    pub asked_per_s: f64,
+    /// Requests per second that were, in time to count.
+    pub begun_per_s: f64,
+    /// Requests that were sent.
+    pub sent: u64,
+    /// Requests that were not, by what became of them. With `sent` these sum to the offered.
+    pub not_sent: BTreeMap<Ending, u64>,
+    /// Requests sent more than 1 ms after their intended start, for whatever reason.
+    pub late: u64,
+    /// Requests that the driver itself began more than 1 ms late.
+    pub begun_late: u64,
+    /// Waits of those requests that had to wait for a connection.
+    pub connection_wait: Latencies,
+    /// How late requests were begun at the 99.9th percentile, in nanoseconds.
+    pub lateness_p999_ns: u64,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// Whether a driver's figures are its target's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Requests were sent when they were due.
+    Trustworthy,
+    /// They were late: latencies are partly the driver's own.
+    Late,
+    /// They could not be sent as fast as was asked: the figures are the driver's.
+    GeneratorLimited,
+}
+
+/// A driver that began less than this share of its requests in time was the limit.
+const LEAST_BEGUN: f64 = 0.995;
+/// So many requests may be begun after the counted time whatever their share: those that were due just before its end.
+const AT_THE_END: u64 = 2;
+/// A worker of a closed loop that was busier than this answered as fast as it could itself.
+const SATURATED: f64 = 0.97;
+
+impl Verdict {
+    /// Judges by what was offered and begun in time, by how late that was at the 99th percentile, by how many requests
+    /// failed for want of something of the driver's own, and, in a closed loop, by the busiest worker's share of a processor.
+    pub fn of(offered: u64, begun: u64, late_p99: Duration, own: u64, busiest: Option<f64>) -> Verdict {
+        let least = (offered as f64 * LEAST_BEGUN) as u64;
+        if begun.saturating_add(AT_THE_END) < least || own > 0 || busiest.is_some_and(|b| b > SATURATED) {
+            Verdict::GeneratorLimited
+        } else if late_p99 > MAX_LATENESS_P99 {
+            Verdict::Late
+        } else {
+            Verdict::Trustworthy
+        }
+    }
+}
+
+impl Audit {
+    /// Of a closed record with the books of its connections; `None` without them.
+    pub fn of(record: &Record, effort: Effort) -> Option<Audit> {
+        let wires: &Wires = record.wires.as_deref()?;
+        let seconds = record.counted().as_secs_f64().max(1e-9);
+        let late_p99 = Duration::from_micros(record.lateness.value_at_quantile(0.99));
+        let own = [Ending::Exhausted, Ending::Unsent].iter().filter_map(|e| record.endings.get(e)).sum();
+        let busiest = (!record.has_schedule()).then_some(effort.busiest_share);
+        Some(Audit {
+            effort,
+            cpu_per_request_ns: effort.cpu_ns / record.offered_ever().max(1),
+            asked_per_s: record.offered as f64 / seconds,
+            begun_per_s: record.begun as f64 / seconds,
+            sent: wires.sent,
+            not_sent: wires.not_sent.clone(),
+            late: wires.late,
+            begun_late: wires.begun_late,
+            connection_wait: Latencies::of(&wires.connection_wait),
+            lateness_p999_ns: record.lateness.value_at_quantile(0.999) * 1000,
+            verdict: Verdict::of(record.offered, record.begun, late_p99, own, busiest),
+        })
+    }
+
+    /// Why the driver's figures cannot be trusted, for people; `None` if they can. Lateness has a line of its own in every
+    /// outcome.
+    pub fn problem(&self) -> Option<String> {
+        let Audit { asked_per_s, begun_per_s, .. } = self;
+        (self.verdict == Verdict::GeneratorLimited).then(|| {
+            format!(
+                "the driver was the limit: {asked_per_s:.0}/s asked, {begun_per_s:.0}/s begun in time, its busiest worker used \
+                 {:.0} % of a processor",
+                self.effort.busiest_share * 100.0
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_about_the_driver_only() {
+        let us = Duration::from_micros;
+        let verdict = |begun, late, own, busiest| Verdict::of(20_000, begun, us(late), own, busiest);
+        assert_eq!(verdict(20_000, 80, 0, None), Verdict::Trustworthy);
+        assert_eq!(verdict(19_950, 10_000, 0, None), Verdict::Trustworthy);
+        assert_eq!(verdict(20_000, 10_001, 0, None), Verdict::Late);
+        // What vegeta did when it was asked for 20,000/s on one core: 6 % of it, and "success 100 %".
+        assert_eq!(verdict(1_259, 12_000_000, 0, None), Verdict::GeneratorLimited);
+        assert_eq!(verdict(20_000, 80, 1, None), Verdict::GeneratorLimited);
+        assert_eq!(verdict(20_000, 0, 0, Some(0.5)), Verdict::Trustworthy);
+        assert_eq!(verdict(20_000, 0, 0, Some(0.99)), Verdict::GeneratorLimited);
+    }
+
+    #[test]
+    fn the_last_requests_may_be_begun_after_the_end() {
+        assert_eq!(Verdict::of(3, 1, Duration::ZERO, 0, None), Verdict::Trustworthy);
+        assert_eq!(Verdict::of(0, 0, Duration::ZERO, 0, None), Verdict::Trustworthy);
+        assert_eq!(Verdict::of(100, 90, Duration::ZERO, 0, None), Verdict::GeneratorLimited);
+    }
+}
