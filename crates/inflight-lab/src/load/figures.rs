@@ -1,10 +1,14 @@
 //! What a driver found, in figures that say how far they can be trusted: no percentile without enough requests beyond it,
 //! and a bound where requests had not ended.
 
-use crate::record::{Ending, Record};
+use crate::{
+    audit::{Audit, Effort},
+    record::{Ending, Record, Tick},
+    wire::{Coarse, Wires, add_counts},
+};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The quantiles of a [`Spread`], with their names.
 pub const QUANTILES: [(f64, &str); 7] = [
@@ -116,20 +120,132 @@ pub fn supports(count: u64, quantile: f64) -> bool {
 pub struct LoadFigures {
     /// The target's name.
     pub name: String,
+    /// Requests that should have started in the counted time.
+    pub offered: u64,
+    /// What became of them; sums to `offered`.
+    pub endings: BTreeMap<Ending, u64>,
+    /// How long was counted, in nanoseconds.
+    pub counted_ns: u64,
+    /// The most requests in flight.
+    pub in_flight_peak: u32,
     /// Latency of every answer from the intended start: what users feel.
     pub intended: Spread,
-    /// How late requests were begun.
+    /// How late requests were begun. The target has no part in it.
     pub lateness: Spread,
+    /// What connections tell; absent if the target has none.
+    pub wire: Option<WireFigures>,
+    /// What the driver says about itself; absent without connections.
+    pub audit: Option<Audit>,
+    /// The run in tenths of a second, the warm-up included.
+    pub timeline: Vec<Tick>,
+}
+
+/// What a driver saw of requests on their connections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WireFigures {
+    /// Latency of every answer from when its request was really sent: what the target did, without the line in front of it.
+    pub sent: Spread,
+    /// From sending to the answer's first byte.
+    pub first_byte: Spread,
+    /// How long connections took to open.
+    pub connect: Spread,
+    /// Waits for a connection of those who had to wait for one.
+    pub connection_wait: Spread,
+    /// Answers by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Bytes received.
+    pub received: u64,
+    /// Every class of a mix, in its order; one without a mix.
+    pub classes: Vec<ClassFigures>,
+    /// Second by second, by when requests were due; the warm-up is included.
+    pub seconds: Vec<SecondFigures>,
+}
+
+/// The requests of one class of a mix.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassFigures {
+    /// What it asks for; empty without a mix.
+    pub name: String,
+    /// What became of them.
+    pub endings: BTreeMap<Ending, u64>,
+    /// Latency of every answer from the intended start.
+    pub intended: Spread,
+}
+
+/// The answered requests that were due in one second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondFigures {
+    /// How many.
+    pub answered: u64,
+    /// Median, 99th percentile and largest latency from the intended start, in microseconds.
+    pub intended_us: [u64; 3],
+    /// The same from sending.
+    pub sent_us: [u64; 3],
 }
 
 impl LoadFigures {
-    /// Of a closed record; `bound` is how long requests were waited for before they were given up.
-    pub fn of(name: &str, record: &Record, bound: Duration) -> LoadFigures {
-        let unanswered = record.endings.get(&Ending::Unfinished).copied().unwrap_or(0);
+    /// Of a closed record; `bound` is how long requests were waited for before they were given up, `effort` what the driver's
+    /// machine says.
+    pub fn of(name: &str, record: &Record, bound: Duration, effort: Option<Effort>) -> LoadFigures {
         LoadFigures {
             name: name.into(),
-            intended: Spread::of(&record.answered, unanswered, bound),
+            offered: record.offered,
+            endings: record.endings.clone(),
+            counted_ns: record.counted().as_nanos() as u64,
+            in_flight_peak: record.in_flight_peak(),
+            intended: Spread::of(&record.answered, unanswered(&record.endings), bound),
             lateness: Spread::of(&record.lateness, 0, Duration::ZERO),
+            wire: record.wires.as_deref().map(|wires| WireFigures::of(wires, bound)),
+            audit: effort.and_then(|effort| Audit::of(record, effort)),
+            timeline: record.timeline.clone(),
+        }
+    }
+
+    /// How many requests ended so.
+    pub fn ended(&self, ending: Ending) -> u64 {
+        self.endings.get(&ending).copied().unwrap_or(0)
+    }
+}
+
+/// Requests that were given up without an answer, and would have taken longer.
+fn unanswered(endings: &BTreeMap<Ending, u64>) -> u64 {
+    [Ending::Unfinished, Ending::Abandoned].iter().filter_map(|ending| endings.get(ending)).sum()
+}
+
+impl WireFigures {
+    fn of(wires: &Wires, bound: Duration) -> WireFigures {
+        let all = |histogram| Spread::of(histogram, 0, Duration::ZERO);
+        let three = |coarse: &Coarse| [coarse.quantile(0.5), coarse.quantile(0.99), coarse.max()];
+        let mut endings = BTreeMap::new();
+        wires.classes.iter().for_each(|class| add_counts(&mut endings, &class.endings));
+        WireFigures {
+            sent: Spread::of(&wires.from_sent, unanswered(&endings), bound),
+            first_byte: all(&wires.first_byte),
+            connect: all(&wires.connect),
+            connection_wait: all(&wires.connection_wait),
+            statuses: wires.statuses.clone(),
+            received: wires.received,
+            classes: wires
+                .classes
+                .iter()
+                .map(|class| ClassFigures {
+                    name: String::new(),
+                    endings: class.endings.clone(),
+                    intended: Spread::of(&class.answered, unanswered(&class.endings), bound),
+                })
+                .collect(),
+            seconds: wires
+                .seconds
+                .iter()
+                .map(|second| SecondFigures {
+                    answered: second.intended.len(),
+                    intended_us: three(&second.intended),
+                    sent_us: three(&second.sent),
+                })
+                .collect(),
         }
     }
 }
