@@ -1,8 +1,12 @@
 //! The flags of every command. Nothing happens here.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+mod load;
+
+pub use load::Load;
+
+use clap::{Args, Parser, Subcommand};
 use inflight_lab::trace::MAX_WATCHED;
-use inflight_strategies::units::{ParseError, Rate, parse_duration};
+use inflight_strategies::units::{ParseError, parse_duration};
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
@@ -15,7 +19,7 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 measured, 1 failed, 2 bad input or usage, 4 the run is invalid, 130 interrupted.";
+Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the run is invalid, 130 interrupted.";
 
 /// A command.
 #[derive(Debug, Subcommand)]
@@ -175,53 +179,6 @@ pub struct Serve {
     /// Stop when standard input ends: for programs that start this one and may die
     #[arg(long, hide = true)]
     pub until_stdin_closes: bool,
-}
-
-/// Flags of `load`.
-#[derive(Args, Debug)]
-#[command(after_help = "Several URLs get the same arrivals at the same time.\n\nExamples:\n  \
-inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s\n  \
-inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals constant")]
-pub struct Load {
-    /// What to drive, such as http://127.0.0.1:8080/async
-    #[arg(required = true, value_name = "URL")]
-    pub urls: Vec<String>,
-    /// Requests per time and URL: "200/s", "120/m"
-    #[arg(short, long, default_value = "20/s")]
-    pub rate: Rate,
-    /// How long requests arrive, warm-up included
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = positive_duration)]
-    pub duration: Duration,
-    /// How much of the beginning is not counted
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub warmup: Duration,
-    /// How requests arrive
-    #[arg(long, value_enum, default_value_t = Process::Poisson)]
-    pub arrivals: Process,
-    /// Decides every arrival
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// The most connections to each URL
-    #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub connections: u32,
-    /// How long to wait, in the end, for answers; what is not there then counts as unfinished
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub patience: Duration,
-    /// Print JSON instead of tables
-    #[arg(long)]
-    pub json: bool,
-    /// Drive a target that is not on this machine: you must be allowed to
-    #[arg(long)]
-    pub allow_remote: bool,
-}
-
-/// An arrival process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Process {
-    /// Independent of each other
-    Poisson,
-    /// Evenly spaced
-    Constant,
 }
 
 /// Flags of `target`.
