@@ -178,6 +178,8 @@ pub struct Record {
     pub begun: u64,
     /// Counted requests by ending.
     pub endings: BTreeMap<Ending, u64>,
+    /// Counted good answers that met the workload's objective; without one: all of them.
+    pub in_time: u64,
     /// Latency of good answers, from the intended start.
     pub completed: Histogram<u64>,
     /// Latency of every answer, good or not, from the intended start.
@@ -196,6 +198,7 @@ pub struct Record {
     pub wires: Option<Box<Wires>>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
+    objective: Duration,
     start: Instant,
     in_flight: Gauge,
     /// The number in flight of the whole run, if these books are of a part of it.
@@ -237,6 +240,7 @@ impl Record {
             offered: 0,
             begun: 0,
             endings: BTreeMap::new(),
+            in_time: 0,
             completed: histogram(),
             answered: histogram(),
             lateness: histogram(),
@@ -244,6 +248,7 @@ impl Record {
             timeline: Vec::new(),
             users: workload.retry.map(|_| Experience { served: histogram(), gave_up: 0 }),
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
+            objective: workload.objective.unwrap_or(Duration::MAX),
             log: None,
             wires: None,
             start,
@@ -361,6 +366,7 @@ impl Record {
             note(&mut self.lateness, sent - intended);
         }
         if reply.ending == Ending::Completed {
+            self.in_time += u64::from(done - intended <= self.objective);
             note(&mut self.completed, done - intended);
         }
         if reply.ending.is_answer() {
@@ -550,6 +556,18 @@ mod tests {
         assert_eq!(record.lateness.max() / 1000, 50);
         assert_eq!(record.in_flight_mean(), 0.15);
         assert_eq!(record.lambda_w(), 0.15);
+    }
+
+    #[test]
+    fn goodput_is_what_meets_the_objective() {
+        let within = Workload { objective: Some(Duration::from_millis(200)), ..workload(0, 1000) };
+        let recorder = Recorder::new(at(0), &within);
+        for took in [100, 200, 201] {
+            recorder.begin(at(100), at(100));
+            recorder.end(&sample(100, 100, 100 + took, Ending::Completed));
+        }
+        let record = recorder.close(at(1000));
+        assert_eq!((record.in_time, record.endings[&Ending::Completed]), (2, 3));
     }
 
     proptest! {

@@ -14,11 +14,7 @@ use inflight_strategies::{
     rt::{Instant, World},
     service::{Failure, Service},
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
-
-/// How long answers are waited for after the last request was due. What is not there then counts as unfinished.
-/// Live runs wait as long, so that a run and its twin close their books alike.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+use std::{convert::Infallible, sync::Arc};
 
 /// Drives arm number `arm` of the experiment `document` in a virtual world; `sink` hears every event.
 ///
@@ -65,7 +61,7 @@ fn prepare<W: World>(
     let target = Direct { stack: endpoint(document, arm, &world, sink), trail };
     let workload = document.workload.clone().expect("an experiment has a workload");
     let (seed, start) = (document.seed, Instant::ZERO);
-    (Driver { world, workload, seed, start, patience: PATIENCE }, target)
+    (Driver { world, workload, seed, start }, target)
 }
 
 /// The stack of endpoint number `index` of `document`, on dependencies of its own.

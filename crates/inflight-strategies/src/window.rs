@@ -41,6 +41,13 @@ impl<T: Copy + Default + AddAssign + SubAssign> Slices<T> {
         self.total
     }
 
+    /// The slices that are over and still in the window that ends at `now`.
+    pub fn past(&mut self, now: Instant) -> impl Iterator<Item = T> + '_ {
+        self.advance(now);
+        let over = (1..self.slots.len() as u64).filter_map(|back| self.newest.checked_sub(back));
+        over.map(|index| self.slots[self.slot(index)])
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.slots.fill(T::default());
@@ -79,6 +86,9 @@ mod tests {
                 all.push((now / 100, what));
                 let alive = all.iter().filter(|(slice, _)| slice + 5 > now / 100);
                 prop_assert_eq!(window.total(Instant::from_nanos(now)), alive.map(|(_, what)| what).sum::<i64>());
+                let over = all.iter().filter(|(slice, _)| slice + 5 > now / 100 && *slice < now / 100);
+                let past = window.past(Instant::from_nanos(now)).sum::<i64>();
+                prop_assert_eq!(past, over.map(|(_, what)| what).sum::<i64>(), "without the present one");
             }
             prop_assert_eq!(window.total(Instant::from_nanos(now + 500)), 0);
         }

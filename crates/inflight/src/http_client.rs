@@ -216,6 +216,7 @@ mod tests {
             a: us(97_100),
             b: us(812_000),
             inside: us(813_300),
+            wire: None,
         };
         assert_eq!(timed(Ending::Completed, timing), expected);
     }

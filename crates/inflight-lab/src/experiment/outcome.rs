@@ -111,7 +111,7 @@ pub struct ArmOutcome {
     pub offered: u64,
     /// What became of them; sums to `offered`.
     pub endings: BTreeMap<Ending, u64>,
-    /// Good answers per second.
+    /// Good answers per second; with an objective, those that met it.
     pub goodput_per_s: f64,
     /// Latency of good answers from the intended start.
     pub completed: Latencies,
@@ -201,14 +201,13 @@ pub struct Little {
 impl ArmOutcome {
     /// Sums a record up.
     pub fn of(name: &str, record: &Record) -> ArmOutcome {
-        let completed = record.endings.get(&Ending::Completed).copied().unwrap_or(0);
         let (in_flight, lambda_w) = (record.in_flight_mean(), record.lambda_w());
         let error = if in_flight > 0.0 { lambda_w / in_flight - 1.0 } else { 0.0 };
         ArmOutcome {
             name: name.into(),
             offered: record.offered,
             endings: record.endings.clone(),
-            goodput_per_s: completed as f64 / record.counted().as_secs_f64().max(1e-9),
+            goodput_per_s: record.in_time as f64 / record.counted().as_secs_f64().max(1e-9),
             completed: Latencies::of(&record.completed),
             answered: Latencies::of(&record.answered),
             lateness: Latencies::of(&record.lateness),

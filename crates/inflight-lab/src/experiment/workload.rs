@@ -8,7 +8,8 @@ use super::{
 };
 use crate::dependency::Latency;
 use crate::workload::{
-    Arrivals, Bursts, Gaps, MAX_RETRIES, OnOff, Pause, Retry, Stage, Traffic, Users, When, Workload, recorded,
+    Arrivals, Bursts, Gaps, MAX_RETRIES, OnOff, PATIENCE, Pause, Retry, Stage, Traffic, Users, When,
+    Workload, recorded,
 };
 use inflight_strategies::units::Rate;
 use std::time::Duration;
@@ -32,9 +33,17 @@ pub(super) fn workload(value: &Value<'_, '_>, time_scale: f64, read_file: ReadFi
     let duration = duration_value.as_ref().and_then(Value::positive_duration);
     let warmup_value = table.optional("warmup");
     let warmup = warmup_value.as_ref().map_or(Some(Duration::ZERO), Value::duration);
+    let patience = table.optional("patience").map_or(Some(PATIENCE), |v| v.duration());
+    let objective = table.optional("objective").map(|v| v.positive_duration());
     table.finish();
-    let workload =
-        Workload { traffic: traffic?, retry: transpose(retry)?, duration: duration?, warmup: warmup? };
+    let workload = Workload {
+        traffic: traffic?,
+        retry: transpose(retry)?,
+        duration: duration?,
+        warmup: warmup?,
+        patience: patience?,
+        objective: transpose(objective)?,
+    };
     if let Some(value) = warmup_value.filter(|_| workload.warmup >= workload.duration) {
         value.wrong("less than `duration`: nothing would be counted");
     }

@@ -19,7 +19,7 @@ use inflight_strategies::{
     rt::{First, Instant, Task as _, World, race},
     service::Service,
 };
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 use user::User;
 
 /// A request about to be sent.
@@ -66,8 +66,6 @@ pub struct Driver<W> {
     pub seed: u64,
     /// When the run begins; requests are due relative to this.
     pub start: Instant,
-    /// How long to wait, after the last request is due, for those in flight.
-    pub patience: Duration,
 }
 
 impl<W: World> Driver<W> {
@@ -103,7 +101,7 @@ impl<W: World> Driver<W> {
         };
         let end = self.end();
         self.world.sleep_until(end).await;
-        match race(recorder.idle(), self.world.sleep_until(end + self.patience)).await {
+        match race(recorder.idle(), self.world.sleep_until(end + self.workload.patience)).await {
             First::Left(()) | First::Right(()) => recorder.close(self.world.now()),
         }
     }
@@ -129,7 +127,7 @@ impl<W: World> Driver<W> {
         target: &impl Target,
         recorder: &Arc<Recorder>,
     ) {
-        let last = self.end() + self.patience;
+        let last = self.end() + self.workload.patience;
         let schedule = arrivals.schedule(self.seed, self.workload.duration);
         for (id, offset) in schedule.filter(|(id, _)| share.has(*id)) {
             let shot = Shot { id, intended: self.start + offset };

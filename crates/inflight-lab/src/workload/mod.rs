@@ -13,7 +13,7 @@ pub use recorded::{MAX_RECORDED, recorded};
 pub use schedule::Schedule;
 pub use users::{MAX_RETRIES, Pause, Retry, Users};
 
-use inflight_strategies::units::Rate;
+use inflight_strategies::units::{Rate, scaled};
 use std::time::Duration;
 
 /// Who decides when a request starts.
@@ -36,12 +36,21 @@ pub struct Workload {
     pub duration: Duration,
     /// How much of the beginning is not counted.
     pub warmup: Duration,
+    /// How long answers are waited for after the last request was due. What is not there then counts as unfinished. Live runs
+    /// and their twins wait equally long, so that they close their books alike.
+    pub patience: Duration,
+    /// A good answer that took longer is no goodput; `None`: every good answer is.
+    pub objective: Option<Duration>,
 }
+
+/// The patience of a workload that names none.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Workload {
     /// An open loop without retries.
     pub fn open(arrivals: Arrivals, duration: Duration, warmup: Duration) -> Workload {
-        Workload { traffic: Traffic::Open(arrivals), retry: None, duration, warmup }
+        let traffic = Traffic::Open(arrivals);
+        Workload { traffic, retry: None, duration, warmup, patience: PATIENCE, objective: None }
     }
 
     /// The mean arrival rate of an open loop; a closed loop has none of its own.
@@ -63,6 +72,8 @@ impl Workload {
             retry: self.retry.map(|retry| retry.scaled(factor)),
             duration: self.duration.mul_f64(factor),
             warmup: self.warmup.mul_f64(factor),
+            patience: self.patience.mul_f64(factor),
+            objective: self.objective.map(|objective| scaled(objective, factor)),
         })
     }
 }

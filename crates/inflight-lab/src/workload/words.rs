@@ -14,7 +14,9 @@ impl fmt::Display for Workload {
             write!(f, ", up to {} retries", retry.most)?;
         }
         let (duration, warmup) = (format_duration(self.duration), format_duration(self.warmup));
-        write!(f, ", {duration} with {warmup} of warm-up")
+        write!(f, ", {duration} with {warmup} of warm-up")?;
+        self.objective
+            .map_or(Ok(()), |objective| write!(f, ", goodput within {}", format_duration(objective)))
     }
 }
 

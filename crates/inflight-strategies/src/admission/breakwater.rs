@@ -23,15 +23,16 @@
 //! **Slow services.** Everything is in proportion to the service time. For 0.75 s: `target = "300ms"` (0.4 of the service time, as in the
 //! paper), `rtt = "100ms"`, `grow` such that grow · clients / rtt is about one credit per second.
 
+use super::{Admission, AdmissionLayer, Pass, Refusal};
 use crate::{
-    event::{Event, Observer, Watch},
-    limit::{DEFAULT_QUEUE, MAX_PERMITS, Semaphore},
+    event::Watch,
+    limit::{DEFAULT_QUEUE, MAX_PERMITS, Permit, Semaphore},
     rt::{Clock, Instant},
-    service::{Failure, Layer, Reason, Rejected, Service},
+    service::Reason,
     units::scaled,
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -195,14 +196,27 @@ impl Credits {
 }
 
 /// Puts Breakwater around a service. All services made by one layer share its credits.
-#[derive(Clone, Debug)]
-pub struct BreakwaterLayer<C, N, O = ()> {
-    credits: Arc<Mutex<Server>>,
-    permits: Arc<Semaphore>,
+pub type BreakwaterLayer<C, N, O = ()> = AdmissionLayer<ByCredit<N>, C, O>;
+
+impl<C, N, O> BreakwaterLayer<C, N, O> {
+    /// Credits for the clients that `client` tells apart.
+    ///
+    /// # Panics
+    /// If `config` is not valid.
+    pub fn new(config: Config, clock: C, client: N, observer: O) -> Self {
+        let server = Mutex::new(Server { credits: Credits::new(config), delay: Duration::ZERO });
+        let permits = Semaphore::new(config.permits, Some(DEFAULT_QUEUE));
+        AdmissionLayer::of(ByCredit { server, permits, config, client }, clock, observer)
+    }
+}
+
+/// Calls that need a credit.
+#[derive(Debug)]
+pub struct ByCredit<N> {
+    server: Mutex<Server>,
+    permits: Semaphore,
     config: Config,
-    clock: C,
     client: N,
-    observer: O,
 }
 
 /// The credits, and what the server last knew of its queue.
@@ -212,24 +226,28 @@ struct Server {
     delay: Duration,
 }
 
-impl<C, N, O> BreakwaterLayer<C, N, O> {
-    /// Credits for the clients that `client` tells apart.
-    ///
-    /// # Panics
-    /// If `config` is not valid.
-    pub fn new(config: Config, clock: C, client: N, observer: O) -> Self {
-        let server = Server { credits: Credits::new(config), delay: Duration::ZERO };
-        let permits = Arc::new(Semaphore::new(config.permits, Some(DEFAULT_QUEUE)));
-        BreakwaterLayer { credits: Arc::new(Mutex::new(server)), permits, config, clock, client, observer }
-    }
-
+impl<N> ByCredit<N> {
     /// Nothing but arithmetic happens under this lock.
     fn server(&self) -> MutexGuard<'_, Server> {
-        self.credits.lock().unwrap_or_else(PoisonError::into_inner)
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Request, N: Client<Request>> Admission<Request> for ByCredit<N> {
+    type Pass<'a> = Credit<'a, N>;
+
+    fn name(&self) -> &'static str {
+        "breakwater"
     }
 
-    /// Takes a credit, if the client has one and the queue is not far too long.
-    fn take(&self, now: Instant, client: u32) -> Result<Credit<'_, C, N, O>, Reason> {
+    /// A call needs a credit of its client, and a queue that is not far too long.
+    fn enter<'a>(
+        &'a self,
+        now: Instant,
+        request: &Request,
+        _: &mut impl Watch,
+    ) -> Result<Credit<'a, N>, Refusal> {
+        let client = self.client.client(request);
         let mut server = self.server();
         if self.permits.waiting() == 0 {
             server.delay = Duration::ZERO;
@@ -237,72 +255,38 @@ impl<C, N, O> BreakwaterLayer<C, N, O> {
         let delay = server.delay;
         server.credits.look(now, delay);
         if !server.credits.take(client) {
-            return Err(Reason::LimitReached);
+            return Err(Reason::LimitReached.into());
         }
         drop(server);
-        let credit = Credit { layer: self, client };
-        if delay >= self.config.target * DROP { Err(Reason::Throttled) } else { Ok(credit) }
+        let credit = Credit { permit: None, layer: self, client, came: now };
+        if delay >= self.config.target * DROP { Err(Reason::Throttled.into()) } else { Ok(credit) }
     }
 }
 
 /// A credit on its way with a call; goes back when dropped.
-struct Credit<'a, C, N, O> {
-    layer: &'a BreakwaterLayer<C, N, O>,
+#[derive(Debug)]
+pub struct Credit<'a, N> {
+    permit: Option<Permit<'a>>,
+    layer: &'a ByCredit<N>,
     client: u32,
+    came: Instant,
 }
 
-impl<C, N, O> Drop for Credit<'_, C, N, O> {
+impl<N: Send + Sync> Pass for Credit<'_, N> {
+    const WAITS: bool = true;
+
+    async fn turn(&mut self, clock: &impl Clock) -> Result<(), Reason> {
+        self.permit = Some(self.layer.permits.acquire().await?);
+        self.layer.server().delay = clock.now() - self.came;
+        Ok(())
+    }
+}
+
+impl<N> Drop for Credit<'_, N> {
     fn drop(&mut self) {
+        // The permit first: who then looks at the credits finds no queue that is none.
+        self.permit = None;
         self.layer.server().credits.give_back(self.client);
-    }
-}
-
-impl<S, C: Clone, N: Clone, O: Clone> Layer<S> for BreakwaterLayer<C, N, O> {
-    type Service = Credited<S, C, N, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        Credited { inner, shared: self.clone() }
-    }
-}
-
-/// A service that is called with credits only.
-#[derive(Clone, Debug)]
-pub struct Credited<S, C, N, O = ()> {
-    inner: S,
-    shared: BreakwaterLayer<C, N, O>,
-}
-
-impl<Request, S, C, N, O, T, E> Service<Request> for Credited<S, C, N, O>
-where
-    Request: Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    N: Client<Request>,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
-
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let layer = &self.shared;
-        let (start, mut watch) = (layer.clock.now(), layer.observer.observe(&request));
-        let refuse = |why| Err(Failure::Rejected(Rejected { by: "breakwater", why, retry_after: None }));
-        let _goes_back_in_the_end = match layer.take(start, layer.client.client(&request)) {
-            Ok(credit) => credit,
-            Err(why) => {
-                watch.on_event(start, Event::Rejected(why));
-                return refuse(why);
-            }
-        };
-        let Ok(_held_until_the_call_ends) = layer.permits.acquire().await else {
-            watch.on_event(start, Event::Rejected(Reason::QueueFull));
-            return refuse(Reason::QueueFull);
-        };
-        let now = layer.clock.now();
-        layer.server().delay = now - start;
-        watch.on_event(now, Event::Admitted { waited: now - start });
-        self.inner.call(request).await
     }
 }
 

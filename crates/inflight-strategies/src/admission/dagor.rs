@@ -24,15 +24,16 @@
 //! **Slow services.** At 20/s a window of 1 s holds 20 calls, and 20 ms of waiting is nothing for a service that takes 0.75 s: a
 //! window of 10 s, a threshold of 200 ms, and `users = 32`.
 
+use super::{Admission, AdmissionLayer, Pass, Refusal};
 use crate::{
-    event::{Event, Observer, Watch},
-    limit::{DEFAULT_QUEUE, MAX_PERMITS, Semaphore},
+    event::Watch,
+    limit::{DEFAULT_QUEUE, MAX_PERMITS, Permit, Semaphore},
     rt::{Clock, Instant},
-    service::{Failure, Layer, Reason, Rejected, Service},
+    service::Reason,
     units::scaled,
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -209,14 +210,7 @@ impl Dagor {
 }
 
 /// Puts DAGOR around a service. All services made by one layer share its permits and its cursor.
-#[derive(Clone, Debug)]
-pub struct DagorLayer<C, R, O = ()> {
-    dagor: Arc<Mutex<Dagor>>,
-    permits: Arc<Semaphore>,
-    clock: C,
-    rank: R,
-    observer: O,
-}
+pub type DagorLayer<C, R, O = ()> = AdmissionLayer<ByRank<R>, C, O>;
 
 impl<C, R, O> DagorLayer<C, R, O> {
     /// Admission by what `rank` says of requests.
@@ -224,60 +218,61 @@ impl<C, R, O> DagorLayer<C, R, O> {
     /// # Panics
     /// If `config` is not valid.
     pub fn new(config: Config, clock: C, rank: R, observer: O) -> Self {
-        let dagor = Arc::new(Mutex::new(Dagor::new(config)));
-        let permits = Arc::new(Semaphore::new(config.permits, Some(DEFAULT_QUEUE)));
-        DagorLayer { dagor, permits, clock, rank, observer }
+        let dagor = Mutex::new(Dagor::new(config));
+        let permits = Semaphore::new(config.permits, Some(DEFAULT_QUEUE));
+        AdmissionLayer::of(ByRank { dagor, permits, rank }, clock, observer)
     }
+}
 
+/// The more important first.
+#[derive(Debug)]
+pub struct ByRank<R> {
+    dagor: Mutex<Dagor>,
+    permits: Semaphore,
+    rank: R,
+}
+
+impl<R> ByRank<R> {
     /// Nothing but arithmetic happens under this lock.
     fn dagor(&self) -> MutexGuard<'_, Dagor> {
         self.dagor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S, C: Clone, R: Clone, O: Clone> Layer<S> for DagorLayer<C, R, O> {
-    type Service = Ranked<S, C, R, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        Ranked { inner, shared: self.clone() }
+impl<Request, R: Rank<Request>> Admission<Request> for ByRank<R> {
+    type Pass<'a> = Important<'a, R>;
+
+    fn name(&self) -> &'static str {
+        "dagor"
+    }
+
+    fn enter<'a>(
+        &'a self,
+        now: Instant,
+        request: &Request,
+        _: &mut impl Watch,
+    ) -> Result<Important<'a, R>, Refusal> {
+        let admitted = self.dagor().admit(now, self.rank.level(request));
+        let pass = Important { permit: None, server: self, came: now };
+        if admitted { Ok(pass) } else { Err(Reason::Throttled.into()) }
     }
 }
 
-/// A service that serves the more important first.
-#[derive(Clone, Debug)]
-pub struct Ranked<S, C, R, O = ()> {
-    inner: S,
-    shared: DagorLayer<C, R, O>,
+/// A call that is important enough.
+#[derive(Debug)]
+pub struct Important<'a, R> {
+    permit: Option<Permit<'a>>,
+    server: &'a ByRank<R>,
+    came: Instant,
 }
 
-impl<Request, S, C, R, O, T, E> Service<Request> for Ranked<S, C, R, O>
-where
-    Request: Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    R: Rank<Request>,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
+impl<R: Send + Sync> Pass for Important<'_, R> {
+    const WAITS: bool = true;
 
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let layer = &self.shared;
-        let (start, mut watch) = (layer.clock.now(), layer.observer.observe(&request));
-        let refuse = |why| Err(Failure::Rejected(Rejected { by: "dagor", why, retry_after: None }));
-        if !layer.dagor().admit(start, layer.rank.level(&request)) {
-            watch.on_event(start, Event::Rejected(Reason::Throttled));
-            return refuse(Reason::Throttled);
-        }
-        let Ok(_held_until_the_call_ends) = layer.permits.acquire().await else {
-            watch.on_event(start, Event::Rejected(Reason::QueueFull));
-            return refuse(Reason::QueueFull);
-        };
-        let now = layer.clock.now();
-        layer.dagor().on_wait(now - start);
-        watch.on_event(now, Event::Admitted { waited: now - start });
-        self.inner.call(request).await
+    async fn turn(&mut self, clock: &impl Clock) -> Result<(), Reason> {
+        self.permit = Some(self.server.permits.acquire().await?);
+        self.server.dagor().on_wait(clock.now() - self.came);
+        Ok(())
     }
 }
 

@@ -18,14 +18,15 @@
 //!
 //! **Slow services.** Nothing to scale: the rate has no default.
 
+use super::{Admission, AdmissionLayer, Pass, Refusal};
 use crate::{
-    event::{Event, Observer, Watch},
+    event::Watch,
     rt::{Clock, Instant},
-    service::{Failure, Layer, Reason, Rejected, Service},
+    service::Reason,
     units::{MAX_RATE, Rate, scaled},
 };
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -131,67 +132,51 @@ impl Gcra {
 }
 
 /// Puts a rate limit around a service. All services made by one layer share it.
-#[derive(Clone, Debug)]
-pub struct RateLayer<C, O = ()> {
-    gcra: Arc<Mutex<Gcra>>,
-    max_wait: Duration,
-    clock: C,
-    observer: O,
-}
+pub type RateLayer<C, O = ()> = AdmissionLayer<Paced, C, O>;
 
 impl<C, O> RateLayer<C, O> {
     /// # Panics
     /// If `config` is not valid.
     pub fn new(config: Config, clock: C, observer: O) -> Self {
         config.validate().expect("a valid rate limit");
-        let gcra = Arc::new(Mutex::new(Gcra::new(config.rate, config.burst)));
-        RateLayer { gcra, max_wait: config.max_wait.unwrap_or_default(), clock, observer }
+        let gcra = Mutex::new(Gcra::new(config.rate, config.burst));
+        let max_wait = config.max_wait.unwrap_or_default();
+        AdmissionLayer::of(Paced { gcra, max_wait }, clock, observer)
     }
 }
 
-impl<S, C: Clone, O: Clone> Layer<S> for RateLayer<C, O> {
-    type Service = RateLimited<S, C, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        RateLimited { inner, shared: self.clone() }
+/// Calls at a rate.
+#[derive(Debug)]
+pub struct Paced {
+    gcra: Mutex<Gcra>,
+    max_wait: Duration,
+}
+
+impl<Request> Admission<Request> for Paced {
+    type Pass<'a> = Place;
+
+    fn name(&self) -> &'static str {
+        "rate-limit"
     }
-}
 
-/// A service with a rate limit.
-#[derive(Clone, Debug)]
-pub struct RateLimited<S, C, O = ()> {
-    inner: S,
-    shared: RateLayer<C, O>,
-}
-
-impl<Request, S, C, O, T, E> Service<Request> for RateLimited<S, C, O>
-where
-    Request: Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
-
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let RateLayer { gcra, max_wait, clock, observer } = &self.shared;
-        let now = clock.now();
+    fn enter(&self, now: Instant, _: &Request, _: &mut impl Watch) -> Result<Place, Refusal> {
         // Nothing but arithmetic happens under this lock.
-        let place = gcra.lock().unwrap_or_else(PoisonError::into_inner).reserve(now, now + *max_wait);
-        match place {
-            Ok(when) => {
-                clock.sleep_until(when).await;
-                self.inner.call(request).await
-            }
-            Err(when) => {
-                let why = Reason::RateExceeded;
-                observer.observe(&request).on_event(now, Event::Rejected(why));
-                let retry_after = Some(when - now);
-                Err(Failure::Rejected(Rejected { by: "rate-limit", why, retry_after }))
-            }
-        }
+        let mut gcra = self.gcra.lock().unwrap_or_else(PoisonError::into_inner);
+        let refusal = |when| Refusal { why: Reason::RateExceeded, retry_after: Some(when - now) };
+        gcra.reserve(now, now + self.max_wait).map(Place).map_err(refusal)
+    }
+}
+
+/// A place in the sequence of calls, and when it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Place(Instant);
+
+impl Pass for Place {
+    const WAITS: bool = true;
+
+    async fn turn(&mut self, clock: &impl Clock) -> Result<(), Reason> {
+        clock.sleep_until(self.0).await;
+        Ok(())
     }
 }
 

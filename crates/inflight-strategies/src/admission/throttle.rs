@@ -21,17 +21,18 @@
 //! **Slow services.** Two minutes remember a dip of ten seconds for two minutes: a window of 30 s, or ten to twenty times the
 //! service's latency, comes back sooner, and refuses a healthy service's calls a little more often.
 
+use super::{Admission, AdmissionLayer, Pass, Refusal};
 use crate::{
     attempt::Chance,
-    event::{Event, Observer, Watch},
+    event::{Event, Watch},
     rt::{Clock, Instant, Rng},
-    service::{Failure, Layer, Reason, Rejected, Service},
+    service::{Outcome, Reason},
     units::scaled,
     window::Slices,
 };
 use std::{
     ops::{AddAssign, SubAssign},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -199,14 +200,7 @@ impl Throttle {
 }
 
 /// Puts throttling around a service. All services made by one layer share what it has seen.
-#[derive(Clone, Debug)]
-pub struct ThrottleLayer<C, D, O = ()> {
-    throttle: Arc<Mutex<Throttle>>,
-    by: &'static str,
-    clock: C,
-    chance: D,
-    observer: O,
-}
+pub type ThrottleLayer<C, D, O = ()> = AdmissionLayer<Throttling<D>, C, O>;
 
 impl<C, D, O> ThrottleLayer<C, D, O> {
     /// Throttling; `chance` gives the dice that decide.
@@ -215,55 +209,54 @@ impl<C, D, O> ThrottleLayer<C, D, O> {
     /// If `config` is not valid.
     pub fn new(config: Config, clock: C, chance: D, observer: O) -> Self {
         let by = config.rule.name();
-        ThrottleLayer { throttle: Arc::new(Mutex::new(Throttle::new(config))), by, clock, chance, observer }
+        let throttling = Throttling { throttle: Mutex::new(Throttle::new(config)), by, chance };
+        AdmissionLayer::of(throttling, clock, observer)
     }
+}
 
+/// Callers who hold back.
+#[derive(Debug)]
+pub struct Throttling<D> {
+    throttle: Mutex<Throttle>,
+    by: &'static str,
+    chance: D,
+}
+
+impl<D> Throttling<D> {
     /// Nothing but arithmetic and dice happens under this lock.
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S, C: Clone, D: Clone, O: Clone> Layer<S> for ThrottleLayer<C, D, O> {
-    type Service = Throttled<S, C, D, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        Throttled { inner, shared: self.clone() }
+impl<Request, D: Chance<Request>> Admission<Request> for Throttling<D> {
+    type Pass<'a> = Answers<'a, D>;
+
+    fn name(&self) -> &'static str {
+        self.by
+    }
+
+    fn enter<'a>(
+        &'a self,
+        now: Instant,
+        request: &Request,
+        _: &mut impl Watch,
+    ) -> Result<Answers<'a, D>, Refusal> {
+        let admitted = self.throttle().admit(now, &mut self.chance.dice(request));
+        if admitted { Ok(Answers(self)) } else { Err(Reason::Throttled.into()) }
     }
 }
 
-/// A service whose callers hold back.
-#[derive(Clone, Debug)]
-pub struct Throttled<S, C, D, O = ()> {
-    inner: S,
-    shared: ThrottleLayer<C, D, O>,
-}
+/// A call whose answer counts.
+#[derive(Debug)]
+pub struct Answers<'a, D>(&'a Throttling<D>);
 
-impl<Request, S, C, D, O, T, E> Service<Request> for Throttled<S, C, D, O>
-where
-    Request: Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    D: Chance<Request>,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
-
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let layer = &self.shared;
-        let now = layer.clock.now();
-        if !layer.throttle().admit(now, &mut layer.chance.dice(&request)) {
-            let why = Reason::Throttled;
-            layer.observer.observe(&request).on_event(now, Event::Rejected(why));
-            return Err(Failure::Rejected(Rejected { by: layer.by, why, retry_after: None }));
+impl<D: Send + Sync> Pass for Answers<'_, D> {
+    fn end(&mut self, clock: &impl Clock, outcome: Outcome) -> Option<Event> {
+        if outcome == Outcome::Completed {
+            self.0.throttle().on_answer(clock.now());
         }
-        let result = self.inner.call(request).await;
-        if result.is_ok() {
-            layer.throttle().on_answer(layer.clock.now());
-        }
-        result
+        None
     }
 }
 

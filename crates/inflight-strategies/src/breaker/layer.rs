@@ -1,102 +1,73 @@
-//! The waiting half of the breaker; the module above tells what it is for.
+//! The breaker as an admission; the module above tells what it is for.
 
 use super::{Breaker, Config, Moved, Pass};
 use crate::{
-    event::{Event, Observer, Watch},
+    admission::{self, Admission, AdmissionLayer, Refusal},
+    event::{Event, Watch},
     rt::{Clock, Instant},
-    service::{Failure, Layer, Outcome, Reason, Rejected, Service},
+    service::{Outcome, Reason},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Puts a circuit breaker around a service. All services made by one layer share its state.
-#[derive(Clone, Debug)]
-pub struct BreakerLayer<C, O = ()> {
-    breaker: Arc<Mutex<Breaker>>,
-    clock: C,
-    observer: O,
-}
+pub type BreakerLayer<C, O = ()> = AdmissionLayer<Breaking, C, O>;
 
 impl<C, O> BreakerLayer<C, O> {
     /// # Panics
     /// If `config` is not valid.
     pub fn new(config: Config, clock: C, observer: O) -> Self {
-        BreakerLayer { breaker: Arc::new(Mutex::new(Breaker::new(config))), clock, observer }
+        AdmissionLayer::of(Breaking(Mutex::new(Breaker::new(config))), clock, observer)
     }
+}
 
+/// Calls that pass as long as the circuit is closed.
+#[derive(Debug)]
+pub struct Breaking(Mutex<Breaker>);
+
+impl Breaking {
     /// Nothing but arithmetic happens under this lock.
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S, C: Clone, O: Clone> Layer<S> for BreakerLayer<C, O> {
-    type Service = Breaking<S, C, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        Breaking { inner, shared: self.clone() }
+impl<Request> Admission<Request> for Breaking {
+    type Pass<'a> = UnderWay<'a>;
+
+    fn name(&self) -> &'static str {
+        "breaker"
+    }
+
+    fn enter<'a>(
+        &'a self,
+        now: Instant,
+        _: &Request,
+        watch: &mut impl Watch,
+    ) -> Result<UnderWay<'a>, Refusal> {
+        let (admitted, moved) = self.breaker().admit(now);
+        if let Some(event) = told(moved) {
+            watch.on_event(now, event);
+        }
+        let refusal = |retry_after| Refusal { why: Reason::BreakerOpen, retry_after };
+        admitted.map(|pass| UnderWay { breaking: self, pass, start: now }).map_err(refusal)
     }
 }
 
-/// A service behind a circuit breaker.
-#[derive(Clone, Debug)]
-pub struct Breaking<S, C, O = ()> {
-    inner: S,
-    shared: BreakerLayer<C, O>,
+fn told(moved: Moved) -> Option<Event> {
+    moved.map(|(from, to)| Event::BreakerMoved { from, to })
 }
 
-impl<Request, S, C, O, T, E> Service<Request> for Breaking<S, C, O>
-where
-    Request: Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
-
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let layer = &self.shared;
-        let (start, mut watch) = (layer.clock.now(), layer.observer.observe(&request));
-        let (admitted, moved) = layer.breaker().admit(start);
-        tell(&mut watch, start, moved);
-        let pass = match admitted {
-            Ok(pass) => pass,
-            Err(retry_after) => {
-                watch.on_event(start, Event::Rejected(Reason::BreakerOpen));
-                let why = Reason::BreakerOpen;
-                return Err(Failure::Rejected(Rejected { by: "breaker", why, retry_after }));
-            }
-        };
-        let mut under_way = UnderWay { layer, pass, start, watch, outcome: Outcome::Cancelled };
-        let result = self.inner.call(request).await;
-        under_way.outcome = Outcome::of(&result);
-        result
-    }
-}
-
-fn tell(watch: &mut impl Watch, at: Instant, moved: Moved) {
-    if let Some((from, to)) = moved {
-        watch.on_event(at, Event::BreakerMoved { from, to });
-    }
-}
-
-/// A call that was let through; tells the breaker how it ended, by whatever way it ended.
-struct UnderWay<'a, C: Clock, O, W: Watch> {
-    layer: &'a BreakerLayer<C, O>,
+/// A call that was let through; the breaker hears how it ended.
+#[derive(Debug)]
+pub struct UnderWay<'a> {
+    breaking: &'a Breaking,
     pass: Pass,
     start: Instant,
-    watch: W,
-    outcome: Outcome,
 }
 
-impl<C: Clock, O, W: Watch> Drop for UnderWay<'_, C, O, W> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.outcome = Outcome::Lost;
-        }
-        let now = self.layer.clock.now();
-        let moved = self.layer.breaker().on_end(now, self.pass, self.outcome, now - self.start);
-        tell(&mut self.watch, now, moved);
+impl admission::Pass for UnderWay<'_> {
+    fn end(&mut self, clock: &impl Clock, outcome: Outcome) -> Option<Event> {
+        let now = clock.now();
+        told(self.breaking.breaker().on_end(now, self.pass, outcome, now - self.start))
     }
 }

@@ -17,9 +17,10 @@
 //! **Slow services.** Nothing to scale.
 
 use crate::{
-    event::{Event, Observer, Watch},
-    rt::Clock,
-    service::{Failure, Layer, Reason, Rejected, Service},
+    admission::{Admission, AdmissionLayer, Refusal},
+    event::Watch,
+    rt::Instant,
+    service::{Failure, Reason, Service},
 };
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -126,51 +127,28 @@ where
 }
 
 /// Claims a copy when its turn has come; stands below a replica's queue.
-#[derive(Clone, Debug)]
-pub struct Begin<C, O = ()> {
-    clock: C,
-    observer: O,
-}
+pub type Begin<C, O = ()> = AdmissionLayer<Claims, C, O>;
 
 impl<C, O> Begin<C, O> {
     /// Tells `observer` which copies came too late.
     pub fn new(clock: C, observer: O) -> Self {
-        Begin { clock, observer }
+        AdmissionLayer::of(Claims, clock, observer)
     }
 }
 
-impl<S, C: Clone, O: Clone> Layer<S> for Begin<C, O> {
-    type Service = Beginning<S, C, O>;
-    fn layer(&self, inner: S) -> Self::Service {
-        Beginning { inner, shared: self.clone() }
+/// Only what no other replica has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Claims;
+
+impl<Request: Tied> Admission<Request> for Claims {
+    type Pass<'a> = ();
+
+    fn name(&self) -> &'static str {
+        "tied"
     }
-}
 
-/// A service that begins only what no other replica has begun.
-#[derive(Clone, Debug)]
-pub struct Beginning<S, C, O = ()> {
-    inner: S,
-    shared: Begin<C, O>,
-}
-
-impl<Request, S, C, O, T, E> Service<Request> for Beginning<S, C, O>
-where
-    Request: Tied + Send,
-    T: Send,
-    E: Send,
-    S: Service<Request, Response = T, Error = Failure<E>>,
-    C: Clock,
-    O: Observer<Request>,
-{
-    type Response = T;
-    type Error = Failure<E>;
-
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        if request.twin().is_some_and(|twin| !twin.claim()) {
-            let why = Reason::BegunElsewhere;
-            self.shared.observer.observe(&request).on_event(self.shared.clock.now(), Event::Rejected(why));
-            return Err(Failure::Rejected(Rejected { by: "tied", why, retry_after: None }));
-        }
-        self.inner.call(request).await
+    fn enter(&self, _: Instant, request: &Request, _: &mut impl Watch) -> Result<(), Refusal> {
+        let is_late = request.twin().is_some_and(|twin| !twin.claim());
+        if is_late { Err(Reason::BegunElsewhere.into()) } else { Ok(()) }
     }
 }

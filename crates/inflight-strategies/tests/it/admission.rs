@@ -20,6 +20,8 @@ fn a_rate_limit_refuses_with_the_time_at_which_it_would_not() {
         move |world, worker, timeline| RateLayer::new(config, world, timeline).layer(worker),
         "a@0/1 b@0/1 c@0/1 d@9/1 e@10/1",
         expect![[r#"
+            0ms  a Admitted { waited: 0ns }
+            0ms  b Admitted { waited: 0ns }
             0ms  c Rejected(RateExceeded)
             0ms  c ← rejected by rate-limit: rate exceeded
             1ms  a worked
@@ -28,6 +30,7 @@ fn a_rate_limit_refuses_with_the_time_at_which_it_would_not() {
             1ms  b ← ok
             9ms  d Rejected(RateExceeded)
             9ms  d ← rejected by rate-limit: rate exceeded
+            10ms  e Admitted { waited: 0ns }
             11ms  e worked
             11ms  e ← ok
         "#]],
@@ -42,11 +45,14 @@ fn a_rate_limit_lets_wait() {
         move |world, worker, timeline| RateLayer::new(config, world, timeline).layer(worker),
         "a@0/1 b@1/1~3 c@5/1 d@6/1",
         expect![[r#"
+            0ms  a Admitted { waited: 0ns }
             1ms  a worked
             1ms  a ← ok
+            4ms  b Withdrawn { waited: 3ms }
             4ms  b went away
             6ms  d Rejected(RateExceeded)
             6ms  d ← rejected by rate-limit: rate exceeded
+            20ms  c Admitted { waited: 15ms }
             21ms  c worked
             21ms  c ← ok
         "#]],

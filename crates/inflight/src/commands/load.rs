@@ -59,7 +59,8 @@ fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
         cli::Process::Poisson => Arrivals::Poisson(flags.rate),
         cli::Process::Constant => Arrivals::Constant(flags.rate),
     };
-    Ok(Workload::open(arrivals, flags.duration, flags.warmup))
+    let workload = Workload::open(arrivals, flags.duration, flags.warmup);
+    Ok(Workload { patience: flags.patience, ..workload })
 }
 
 /// Finds where a URL leads, and whether we may go there.
@@ -104,13 +105,7 @@ async fn drive(flags: &cli::Load, workload: Workload) -> anyhow::Result<(RunOutc
         arms.push((uri.path().trim_start_matches('/').to_string(), target));
     }
     let start = world.now() + LEAD;
-    let driver = Driver {
-        world: world.clone(),
-        workload: workload.clone(),
-        seed: flags.seed,
-        start,
-        patience: flags.patience,
-    };
+    let driver = Driver { world: world.clone(), workload: workload.clone(), seed: flags.seed, start };
     let (mut runs, mut recorders) = (Vec::new(), Vec::new());
     for (name, target) in arms {
         let (driver, recorder) = (driver.clone(), driver.recorder());

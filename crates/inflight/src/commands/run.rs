@@ -23,7 +23,7 @@ use inflight_lab::{
     load::Driver,
     log::MAX_ENTRIES,
     record::Record,
-    report, trial, twin,
+    report, twin,
     workload::Workload,
 };
 use inflight_strategies::rt::{Clock as _, First, Instant, race};
@@ -105,7 +105,7 @@ async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome
 /// The driver of one arm.
 fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
     let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed, patience: trial::PATIENCE }
+    Driver { start: Instant::ZERO, world, workload, seed }
 }
 
 /// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to

@@ -19,13 +19,17 @@
 //! **Slow services.** At 20/s a bucket of 100 ms holds two calls. Take a window of 60 s in 12 buckets.
 
 use super::{Limiter, Sample};
-use crate::units;
 use crate::{
     event::Cause,
     limit::MAX_PERMITS,
     rt::{Instant, Rng},
+    units,
+    window::Slices,
 };
-use std::time::Duration;
+use std::{
+    ops::{AddAssign, SubAssign},
+    time::Duration,
+};
 
 /// How long after a first drop the limit still counts although the load has gone: aegis' constant.
 const COOLING: Duration = Duration::from_secs(1);
@@ -64,43 +68,28 @@ impl Config {
     }
 }
 
-/// Sums and counts per bucket of time, in a ring.
-#[derive(Clone, Debug)]
-struct Rolling {
-    buckets: Vec<(f64, u32)>,
-    length: Duration,
-    /// The bucket in which something was added last, and when that began.
-    offset: usize,
-    began: Instant,
+/// What ended in a bucket.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ended {
+    calls: u64,
+    /// Round trips that were measured, and their sum in ms.
+    timed: u64,
+    ms: u64,
 }
 
-impl Rolling {
-    fn new(buckets: u32, length: Duration, now: Instant) -> Rolling {
-        Rolling { buckets: vec![(0.0, 0); buckets as usize], length, offset: 0, began: now }
+impl AddAssign for Ended {
+    fn add_assign(&mut self, other: Ended) {
+        self.calls += other.calls;
+        self.timed += other.timed;
+        self.ms += other.ms;
     }
+}
 
-    /// Buckets that have passed since something was added.
-    fn passed(&self, now: Instant) -> usize {
-        usize::try_from((now - self.began).as_nanos() / self.length.as_nanos().max(1)).unwrap_or(usize::MAX)
-    }
-
-    fn add(&mut self, now: Instant, value: f64) {
-        let (passed, size) = (self.passed(now), self.buckets.len());
-        for i in 1..=passed.min(size) {
-            self.buckets[(self.offset + i) % size] = (0.0, 0);
-        }
-        self.offset = (self.offset + passed % size) % size;
-        self.began = self.began + self.length.saturating_mul(u32::try_from(passed).unwrap_or(u32::MAX));
-        let bucket = &mut self.buckets[self.offset];
-        *bucket = (bucket.0 + value, bucket.1 + 1);
-    }
-
-    /// The buckets that still count, the oldest first, without the present one; `None` if all is too old.
-    fn past(&self, now: Instant) -> Option<impl Iterator<Item = (f64, u32)> + '_> {
-        let (passed, size) = (self.passed(now), self.buckets.len());
-        let count = size.checked_sub(passed).filter(|count| *count > 0)?;
-        let first = self.offset + passed + 1;
-        Some((0..count.min(size - 1)).map(move |i| self.buckets[(first + i) % size]))
+impl SubAssign for Ended {
+    fn sub_assign(&mut self, other: Ended) {
+        self.calls -= other.calls;
+        self.timed -= other.timed;
+        self.ms -= other.ms;
     }
 }
 
@@ -109,8 +98,7 @@ impl Rolling {
 pub struct Bbr {
     config: Config,
     bucket: Duration,
-    passes: Rolling,
-    rtts: Rolling,
+    ended: Slices<Ended>,
     /// (when it was computed, most passes, shortest round trip in ms): good for one bucket.
     computed: Option<(Instant, i64, i64)>,
     loaded: Option<bool>,
@@ -122,12 +110,10 @@ impl Bbr {
     /// One that has seen nothing.
     pub fn new(config: Config) -> Bbr {
         let bucket = config.window / config.buckets;
-        let rolling = Rolling::new(config.buckets, bucket, Instant::ZERO);
         Bbr {
             config,
             bucket,
-            passes: rolling.clone(),
-            rtts: rolling,
+            ended: Slices::new(config.window, config.buckets),
             computed: None,
             loaded: None,
             dropping_since: None,
@@ -156,11 +142,11 @@ impl Bbr {
         {
             return (passes, rtt);
         }
-        let passes = self.passes.past(now).map_or(0.0, |past| past.map(|(sum, _)| sum).fold(1.0, f64::max));
-        let means = |past: &mut dyn Iterator<Item = (f64, u32)>| {
-            past.filter(|(_, n)| *n > 0).map(|(sum, n)| sum / f64::from(n)).fold(f64::MAX, f64::min)
-        };
-        let rtt = self.rtts.past(now).map_or(0.0, |mut past| means(&mut past)).ceil();
+        let is_old = now - Instant::ZERO >= self.config.window && self.ended.total(now).calls == 0;
+        let (least, most) = (u64::from(!is_old), |most: u64, ended: Ended| most.max(ended.calls));
+        let passes = self.ended.past(now).fold(least, most);
+        let timed = self.ended.past(now).filter(|ended| ended.timed > 0);
+        let rtt = timed.map(|ended| ended.ms as f64 / ended.timed as f64).fold(f64::MAX, f64::min).ceil();
         // Nothing measured is the largest number there is, which the reference wraps to a negative one: 1 ms.
         let rtt = if rtt >= 9e18 { 1 } else { (rtt as i64).max(1) };
         self.computed = Some((now, passes as i64, rtt));
@@ -194,11 +180,8 @@ impl Limiter for Bbr {
     }
 
     fn on_sample(&mut self, sample: &Sample, _: &mut dyn Rng) -> Cause {
-        let ms = sample.rtt.as_nanos().div_ceil(1_000_000);
-        if ms > 0 {
-            self.rtts.add(sample.now, ms as f64);
-        }
-        self.passes.add(sample.now, 1.0);
+        let ms = sample.rtt.as_nanos().div_ceil(1_000_000) as u64;
+        self.ended.add(sample.now, Ended { calls: 1, timed: u64::from(ms > 0), ms });
         Cause::Latency
     }
 
@@ -226,13 +209,17 @@ mod tests {
         Instant::ZERO + ms(millis)
     }
 
+    fn passed(calls: u64) -> Ended {
+        Ended { calls, ..Ended::default() }
+    }
+
     /// Ten buckets: `passes(i)` calls in each, and round trips of 10i + 1 … 10i + 10 ms.
     fn filled(passes: fn(u64) -> u64) -> Bbr {
         let mut bbr = bbr();
         for i in 0..10 {
             let now = at(i * 100);
-            bbr.passes.add(now, passes(i) as f64);
-            (i * 10 + 1..=i * 10 + 10).for_each(|rtt| bbr.rtts.add(now, rtt as f64));
+            let timed = Ended { calls: 0, timed: 10, ms: (i * 10 + 1..=i * 10 + 10).sum() };
+            bbr.ended.add(now, Ended { calls: passes(i), ..timed });
         }
         bbr
     }
@@ -247,11 +234,11 @@ mod tests {
     #[test]
     fn aegis_bbr_max_pass_with_cache() {
         let mut bbr = bbr();
-        bbr.passes.add(at(0), 50.0);
+        bbr.ended.add(at(0), passed(50));
         assert_eq!(bbr.best(at(50)).0, 1);
-        bbr.passes.add(at(50), 50.0);
+        bbr.ended.add(at(50), passed(50));
         assert_eq!(bbr.best(at(100)).0, 1, "still good for this bucket");
-        bbr.passes.add(at(100), 1.0);
+        bbr.ended.add(at(100), passed(1));
         assert_eq!(bbr.best(at(200)).0, 100);
     }
 
