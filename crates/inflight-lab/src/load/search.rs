@@ -100,9 +100,14 @@ impl Searching {
             met.zip(missed).is_some_and(|(met, missed)| missed / met < 1.0 + self.search.precision);
         let is_known = self.tried.iter().any(|tried| tried.per_s == next);
         if is_narrow || is_known || self.tried.len() == MOST_RATES || Rate::per_second(next).is_none() {
-            return Step::Done(Capacity { met_per_s: met, missed_per_s: missed, tried: self.tried.clone() });
+            return Step::Done(self.so_far());
         }
         Step::Probe(rate(next))
+    }
+
+    /// What is known so far.
+    pub fn so_far(&self) -> Capacity {
+        Capacity { met_per_s: self.met(), missed_per_s: self.missed(), tried: self.tried.clone() }
     }
 
     /// A probe at the rate that was asked for met the objective, or did not.

@@ -3,7 +3,7 @@
 use super::{Runs, duration, positive_duration};
 use clap::Args;
 use inflight_strategies::units::Rate;
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// Flags of `load`.
 #[derive(Args, Debug)]

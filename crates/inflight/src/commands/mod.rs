@@ -33,6 +33,8 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
+    /// It measured, and something that was expected does not hold.
+    Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
     /// It was interrupted, and has shown what there was.

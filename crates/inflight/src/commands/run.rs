@@ -144,26 +144,31 @@ fn set_beside_twins(outcome: &mut RunOutcome, document: &Document, records: &[(&
     }
 }
 
-pub(super) fn save(dir: &RunDir, outcome: &RunOutcome, records: &[(&str, Record)]) -> anyhow::Result<()> {
+pub(super) fn save<N: AsRef<str>>(
+    dir: &RunDir,
+    outcome: &RunOutcome,
+    records: &[(N, Record)],
+) -> anyhow::Result<()> {
     let mut json = serde_json::to_vec_pretty(outcome)?;
     json.push(b'\n');
     dir.write("run.json", &json)?;
     dir.write("latency.hlog", &histogram_log(records)?)?;
     for (name, record) in records {
         if let Some(log) = &record.log {
-            dir.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
+            dir.write(&format!("{}.requests.csv", name.as_ref()), log.csv().as_bytes())?;
         }
     }
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log(records: &[(&str, Record)]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
         .begin_log_with(&mut out, &mut serializer)?;
     for (name, record) in records {
+        let name = name.as_ref();
         for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
             let tag = format!("{name}.{kind}");
             let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);

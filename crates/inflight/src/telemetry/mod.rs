@@ -12,6 +12,7 @@ mod reader;
 mod runtime;
 mod spans;
 
+pub mod load_text;
 pub mod names;
 
 use crate::{app::settings, live};
