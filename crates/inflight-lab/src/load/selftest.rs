@@ -214,7 +214,8 @@ mod tests {
             stalls: n 5000 mean 100.2 p50 0.0 p95 750.1 p99 950.3; blind: p95 p99
             M/D/1, ρ 0.7: n 682 mean 22.2 p50 18.3 p95 50.8 p99 –; blind: p95
             M/M/1, ρ 0.7: n 682 mean 32.5 p50 23.6 p95 88.9 p99 –; blind: p95
-        "#]].assert_eq(&out);
+        "#]]
+        .assert_eq(&out);
     }
 
     #[test]

@@ -163,7 +163,8 @@ mod tests {
               other/s          12         0         0        12  ▁▁▁▁▁▁▁▁▁█
               ━━━━━━━━━━━━━━────────────────────────────  driver late 84 µs at p99
               Ctrl-C stops and shows what was measured
-        "#]].assert_eq(&live(&around(), &moments(10), 100, &Plain));
+        "#]]
+        .assert_eq(&live(&around(), &moments(10), 100, &Plain));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct Load {
     /// Probes per rate at most with --find-capacity; the majority decides
     #[arg(long, help_heading = "Result", value_name = "N", default_value_t = 3, requires = "find_capacity", value_parser = odd)]
     pub repeats: u32,
-    /// Hold the driver to built-in targets whose behaviour is known: 25 s; exit code 4 if it is not right
+    /// Hold the driver to built-in targets whose behaviour is known: 20 s; exit code 4 if it is not right
     #[arg(long, help_heading = "Result", conflicts_with_all = ["urls", "find_capacity", "expect", "users"])]
     pub selftest: bool,
     /// Print JSON instead of tables
@@ -78,25 +78,28 @@ pub struct Load {
 }
 
 const HELP: &str = "\
-Latency counts from when a request should have been sent: a target that stalls cannot hide it by keeping the driver waiting.
-No sample is invented and none is left out; the summary shows latency from the actual sending beside it. See docs/load.md.
+Latency counts from when a request should have been sent: a target that stalls cannot hide it by keeping
+the driver waiting. No sample is invented and none is left out; latency from the actual sending stands
+beside it. See docs/load.md.
 
 From other tools:
   wrk2 -c50 -d30s -R2000 URL     inflight load URL -c 50 -d 30s -r 2000/s --arrivals constant
   wrk -c64 -d10s URL             inflight load URL --users 64 -d 10s
   oha -q 500 -z 20s URL          inflight load URL -r 500/s -d 20s --arrivals constant
-  k6 constant-arrival-rate       -r RATE --arrivals constant; thresholds: --expect 'p99 < 200ms'; ramping: --arrivals 'stages = […]'
+  k6 constant-arrival-rate       -r RATE --arrivals constant; ramping: --arrivals 'stages = […]'
+  k6 thresholds                  --expect 'p99 < 200ms'
 
 Examples:
   inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
-  inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals constant
-  inflight load http://127.0.0.1:8080/async --arrivals 'on-off = { rate = \"100/s\", on = \"1s\", off = \"3s\" }'
+  inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m
+  inflight load http://127.0.0.1:8080/async \\
+    --arrivals 'on-off = { rate = \"100/s\", on = \"1s\", off = \"3s\" }'
   inflight load http://127.0.0.1:8080/async -r 30/s --expect 'p99 < 2s' --expect 'errors < 10%'
   inflight load http://127.0.0.1:8080/async --find-capacity 'p99 < 2s' -d 5s
   inflight load --selftest
 
-Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the driver's figures cannot be trusted,
-130 interrupted.";
+Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the figures cannot
+be trusted, 130 interrupted.";
 
 /// An odd number, so that there is a majority.
 fn odd(text: &str) -> Result<u32, String> {

@@ -1,7 +1,8 @@
 //! What `inflight load` found, as Prometheus text: for node_exporter's textfile collector, or whoever reads such files.
 
 use super::names::{
-    ENDING, FROM, LOAD_IN_FLIGHT_PEAK, LOAD_LATENCY, LOAD_LATENESS, LOAD_REQUESTS, LOAD_TRUSTWORTHY, QUANTILE, TARGET,
+    ENDING, FROM, LOAD_IN_FLIGHT_PEAK, LOAD_LATENCY, LOAD_LATENESS, LOAD_REQUESTS, LOAD_TRUSTWORTHY,
+    QUANTILE, TARGET,
 };
 use inflight_lab::{
     audit::Verdict,
@@ -23,9 +24,19 @@ pub fn exposition(targets: &[LoadFigures]) -> String {
     }
     kind(&mut out, LOAD_LATENCY, "gauge");
     for target in targets {
-        quantiles(&mut out, LOAD_LATENCY, &format!("{TARGET}={:?},{FROM}=\"intended\"", target.name), &target.intended);
+        quantiles(
+            &mut out,
+            LOAD_LATENCY,
+            &format!("{TARGET}={:?},{FROM}=\"intended\"", target.name),
+            &target.intended,
+        );
         if let Some(wire) = &target.wire {
-            quantiles(&mut out, LOAD_LATENCY, &format!("{TARGET}={:?},{FROM}=\"sent\"", target.name), &wire.sent);
+            quantiles(
+                &mut out,
+                LOAD_LATENCY,
+                &format!("{TARGET}={:?},{FROM}=\"sent\"", target.name),
+                &wire.sent,
+            );
         }
     }
     kind(&mut out, LOAD_LATENESS, "gauge");
@@ -34,7 +45,8 @@ pub fn exposition(targets: &[LoadFigures]) -> String {
     }
     kind(&mut out, LOAD_IN_FLIGHT_PEAK, "gauge");
     for target in targets {
-        let _ = writeln!(out, "{LOAD_IN_FLIGHT_PEAK}{{{TARGET}={:?}}} {}", target.name, target.in_flight_peak);
+        let _ =
+            writeln!(out, "{LOAD_IN_FLIGHT_PEAK}{{{TARGET}={:?}}} {}", target.name, target.in_flight_peak);
     }
     kind(&mut out, LOAD_TRUSTWORTHY, "gauge");
     for (target, audit) in targets.iter().filter_map(|target| Some((target, target.audit.as_ref()?))) {

@@ -10,7 +10,7 @@ use super::{drive::Driven, figures};
 use crate::{
     cli,
     telemetry::load_text,
-    terminal::{ink, print, say, width},
+    terminal::{ink, print, width},
 };
 use anyhow::Context as _;
 use inflight_lab::{
@@ -152,9 +152,6 @@ fn files(flags: &cli::Load, driven: &Driven, figures: &[LoadFigures]) -> anyhow:
     }
     if let Some(path) = &flags.prometheus {
         write(path, load_text::exposition(figures).as_bytes())?;
-    }
-    if !driven.is_complete {
-        say("interrupted: showing what was measured");
     }
     Ok(())
 }
