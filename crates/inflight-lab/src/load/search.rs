@@ -210,7 +210,7 @@ mod tests {
     /// 76.97/s. The probes are runs of the virtual server.
     #[test]
     fn the_capacity_of_a_queue_is_what_theory_says() {
-        let truth = 100.0 - 100f64.ln() / 0.2;
+        let truth = 100.0 - libm::log(100.0) / 0.2;
         let mut seed = 0;
         let capacity = run(search(10.0, 0.02), |per_s| {
             seed += 1;

@@ -2,7 +2,7 @@
 
 use super::{
     load::blocks,
-    text::{Ink, Tone, figure, right},
+    text::{Ink, Tone, figure, grouped, right},
 };
 use std::{fmt::Write, time::Duration};
 
@@ -36,17 +36,19 @@ pub struct Around<'a> {
     pub late: Option<Duration>,
 }
 
+/// A row's name, its value in a second, and how that is shown.
+type Row = (&'static str, fn(&Moment) -> Option<u64>, fn(u64) -> String);
+
 /// The history that is drawn.
 const DRAWN: usize = 45;
 
 /// A few lines, `width` columns wide at most; `moments` are the seconds so far.
 pub fn live(around: &Around<'_>, moments: &[Moment], width: usize, ink: &dyn Ink) -> String {
     let mut out = String::new();
-    let clip = |text: String| text.chars().take(width).collect::<String>();
     let title = format!("▸ /{}", around.name);
     let (passed, total) =
         (around.passed.as_secs_f64().min(around.total.as_secs_f64()), around.total.as_secs_f64());
-    let rest = clip(format!("  {passed:.0} s of {total:.0} s  {}", around.workload));
+    let rest = format!("  {passed:.0} s of {total:.0} s  {}", around.workload);
     let _ = writeln!(
         out,
         "{}{}",
@@ -57,12 +59,12 @@ pub fn live(around: &Around<'_>, moments: &[Moment], width: usize, ink: &dyn Ink
     let head =
         format!("  {:<10}{:>9}{:>10}{:>10}{:>10}  last {drawn} s", "", "now", "1 s ago", "5 s ago", "peak");
     let _ = writeln!(out, "{}", ink.paint(Tone::Quiet, &head));
-    let rows: [(&str, fn(&Moment) -> Option<u64>, fn(u64) -> String); 5] = [
-        ("in flight", |m| Some(m.in_flight.into()), |n| figure_of(n)),
+    let rows: [Row; 5] = [
+        ("in flight", |m| Some(m.in_flight.into()), grouped),
         ("p99", |m| m.p99_us, time),
         ("p50", |m| m.p50_us, time),
-        ("good/s", |m| Some(m.completed), |n| figure_of(n)),
-        ("other/s", |m| Some(m.other), |n| figure_of(n)),
+        ("good/s", |m| Some(m.completed), grouped),
+        ("other/s", |m| Some(m.other), grouped),
     ];
     for (name, value, show) in rows {
         if name == "other/s" && moments.iter().all(|moment| moment.other == 0) {
@@ -108,10 +110,6 @@ fn row(
         right(&peak.map_or("–".into(), show), 10),
         if values.is_empty() { String::new() } else { blocks(&values, drawn, top) }
     )
-}
-
-fn figure_of(n: u64) -> String {
-    super::text::grouped(n)
 }
 
 /// Microseconds in the unit in which people read them.

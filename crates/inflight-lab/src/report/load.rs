@@ -3,7 +3,7 @@
 use super::text::{Ink, Tone, figure, grouped, right};
 use crate::{
     audit::{Audit, Verdict},
-    load::figures::{ClassFigures, LoadFigures, QUANTILES, SecondFigures, Spread, WireFigures},
+    load::figures::{ClassFigures, LoadFigures, QUANTILES, Spread, WireFigures},
     record::Ending,
 };
 use std::fmt::Write;
@@ -116,8 +116,6 @@ fn by_second(out: &mut String, target: &LoadFigures, name: &str, width: usize, i
     let Some(seconds) = target.wire.as_ref().map(|wire| &wire.seconds).filter(|s| s.len() >= 4) else {
         return;
     };
-    let pick: [(&str, fn(&SecondFigures) -> u64); 2] =
-        [("intended", |second| second.intended_us[1]), ("sent", |second| second.sent_us[1])];
     let top = seconds.iter().map(|s| s.intended_us[1].max(s.sent_us[1])).max().unwrap_or(0);
     heading(
         out,
@@ -125,8 +123,11 @@ fn by_second(out: &mut String, target: &LoadFigures, name: &str, width: usize, i
         &format!("{name}SECONDS"),
         "p99 of the requests that were due in each, one scale for both",
     );
-    for (from, value) in pick {
-        let values: Vec<u64> = seconds.iter().map(value).collect();
+    let lines = [
+        ("intended", seconds.iter().map(|second| second.intended_us[1]).collect::<Vec<u64>>()),
+        ("sent", seconds.iter().map(|second| second.sent_us[1]).collect()),
+    ];
+    for (from, values) in lines {
         let most = values.iter().max().copied().unwrap_or(0);
         let line = blocks(&values, (width - 40).min(60), top);
         let _ = writeln!(out, "     {from:<NAME$}{line}  at most {} ms", millis(most * 1000));

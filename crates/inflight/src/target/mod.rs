@@ -116,6 +116,12 @@ impl Target {
         self.began.map_or(Duration::ZERO, |began| began.elapsed())
     }
 
+    /// Now; the first request begins time.
+    #[expect(clippy::disallowed_methods, reason = "a target is a program of its own, without a world")]
+    fn begin(&mut self) -> Duration {
+        self.began.get_or_insert_with(Instant::now).elapsed()
+    }
+
     /// How long there is nothing to do of our own.
     fn wait(&self) -> Option<Timespec> {
         const NOT_AT_ALL: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -196,8 +202,7 @@ impl Target {
             let body = self.tell_arrivals();
             return self.write(index, &answer("200 OK", None, &body), close);
         }
-        self.began.get_or_insert_with(Instant::now);
-        let now = self.now();
+        let now = self.begin();
         if self.arrivals.len() < MAX_ARRIVALS {
             self.arrivals.push(now);
         }
