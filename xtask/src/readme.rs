@@ -43,7 +43,7 @@ fn compact(json: &[u8]) -> anyhow::Result<String> {
 /// The saved run as the product shows it on a terminal of 100 columns.
 fn rendered(root: &Path) -> anyhow::Result<String> {
     let saved = fs::read_to_string(root.join(SAVED)).with_context(|| format!("no {SAVED}"))?;
-    let outcome: RunOutcome = serde_json::from_str(&saved)?;
+    let outcome = RunOutcome::read(&saved)?;
     Ok(report::result(&outcome, 100, &Plain))
 }
 

@@ -64,7 +64,8 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         fs::write(&file, text)?;
         let outcome = measure(&file, work.path())?;
         print!("{}", report::result(&outcome, 100, &Plain));
-        outcome.arms.iter().for_each(|arm| check(&mut checks, rate, arm));
+        let arms = outcome.experiments.iter().flat_map(|experiment| &experiment.arms);
+        arms.for_each(|arm| check(&mut checks, rate, arm));
     }
     Ok(checks.conclude(&took))
 }

@@ -21,9 +21,13 @@
 //! function of (seed, stream, i); [`timers`] keeps deadlines in order for every world.
 
 pub mod audit;
+pub mod bins;
 pub mod call;
+pub mod course;
 pub mod dependency;
+pub mod diagnosis;
 pub mod draws;
+mod ending;
 pub mod experiment;
 pub mod load;
 pub mod log;

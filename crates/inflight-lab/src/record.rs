@@ -1,6 +1,9 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
+pub use crate::ending::Ending;
+
 use crate::{
+    course::{Course, lengths},
     log::Log,
     wire::{Wire, Wires, add_counts, add_histogram},
     workload::{Traffic, Workload},
@@ -10,7 +13,6 @@ use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -18,78 +20,6 @@ use std::{
     task::{Poll, Waker},
     time::Duration,
 };
-
-/// How a request ended, as its driver saw it. With [`Ending::Unfinished`] these sum to what was offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// A good answer.
-    Completed,
-    /// The target said that it failed.
-    Failed,
-    /// The target refused it.
-    Rejected,
-    /// The target gave up on it in time (408, 504).
-    TimedOut,
-    /// The target refused the connection.
-    Refused,
-    /// No connection came about: no way to the target, or it did not react.
-    Unreachable,
-    /// The connection broke before the answer was whole.
-    Reset,
-    /// What came back was not an answer.
-    Protocol,
-    /// No whole answer within the time that a request may take; its latency is at least that.
-    Abandoned,
-    /// The driver itself ran out of something (file descriptors, ports): never the target's fault.
-    Exhausted,
-    /// No answer yet when the driver stopped waiting: its latency is at least what was waited.
-    Unfinished,
-    /// The driver was so late that it never began it: never the target's fault.
-    Unsent,
-}
-
-impl Ending {
-    /// Every ending, in the order in which they are shown.
-    pub const ALL: [Ending; 12] = [
-        Ending::Completed,
-        Ending::Failed,
-        Ending::Rejected,
-        Ending::TimedOut,
-        Ending::Refused,
-        Ending::Unreachable,
-        Ending::Reset,
-        Ending::Protocol,
-        Ending::Abandoned,
-        Ending::Exhausted,
-        Ending::Unfinished,
-        Ending::Unsent,
-    ];
-
-    /// Whether the target answered at all.
-    pub fn is_answer(self) -> bool {
-        matches!(self, Ending::Completed | Ending::Failed | Ending::Rejected | Ending::TimedOut)
-    }
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Ending::Completed => "completed",
-            Ending::Failed => "failed",
-            Ending::Rejected => "rejected",
-            Ending::TimedOut => "timed out",
-            Ending::Refused => "refused",
-            Ending::Unreachable => "unreachable",
-            Ending::Reset => "reset",
-            Ending::Protocol => "protocol error",
-            Ending::Abandoned => "abandoned",
-            Ending::Exhausted => "driver exhausted",
-            Ending::Unfinished => "unfinished",
-            Ending::Unsent => "unsent",
-        })
-    }
-}
 
 /// What a target says about one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +69,7 @@ pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
     histogram.saturating_record(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX).max(1));
 }
 
-/// What happened in one tenth of a second.
+/// What happened in one tick of a run: in a tenth of a second, or less in short runs and more in long ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {
     /// Requests that should have started.
@@ -161,9 +91,6 @@ impl Tick {
         self.in_flight = self.in_flight.max(other.in_flight);
     }
 }
-
-/// The length of a [`Tick`].
-pub const TICK: Duration = Duration::from_millis(100);
 
 /// Everything that is kept about the requests of one arm. Memory does not grow with their number, unless they are logged.
 #[derive(Clone, Debug)]
@@ -190,6 +117,8 @@ pub struct Record {
     pub wait: Histogram<u64>,
     /// The whole run in ticks, warm-up included.
     pub timeline: Vec<Tick>,
+    /// Latencies over time, and chosen stretches.
+    pub course: Course,
     /// What users went through who retry; `None` if they don't.
     pub users: Option<Experience>,
     /// Every request, if that was asked for.
@@ -200,10 +129,13 @@ pub struct Record {
     has_schedule: bool,
     objective: Duration,
     start: Instant,
+    tick: Duration,
     in_flight: Gauge,
     /// The number in flight of the whole run, if these books are of a part of it.
     everywhere: Option<Arc<AtomicU32>>,
     sojourn_sum: Duration,
+    /// How long was counted in other rounds whose books are in these.
+    absorbed: Duration,
 }
 
 /// What users went through, over all the attempts of each. Those who were still trying at the end are not in it.
@@ -250,17 +182,36 @@ impl Record {
             has_schedule: matches!(workload.traffic, Traffic::Open(_)),
             objective: workload.objective.unwrap_or(Duration::MAX),
             log: None,
+            course: Course::new(start, workload),
             wires: None,
             start,
+            tick: lengths(workload.duration).0,
             in_flight: Gauge { changed: start, ..Gauge::default() },
             everywhere: None,
             sojourn_sum: Duration::ZERO,
+            absorbed: Duration::ZERO,
         }
     }
 
-    /// How long was counted.
+    /// How long was counted, in all rounds together.
     pub fn counted(&self) -> Duration {
-        self.to - self.from
+        self.to - self.from + self.absorbed
+    }
+
+    /// The length of a tick of the timeline.
+    pub fn tick_length(&self) -> Duration {
+        self.tick
+    }
+
+    /// When the run began.
+    pub fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// Adds the closed books of another round of the same workload. Timeline, course, log and wires stay those of this one.
+    pub fn absorb(&mut self, other: &Record) {
+        self.add(other);
+        self.absorbed += other.counted();
     }
 
     /// Whether requests have a schedule that they can be late for.
@@ -290,7 +241,7 @@ impl Record {
     }
 
     fn tick(&mut self, at: Instant) -> &mut Tick {
-        let index = ((at - self.start).as_nanos() / TICK.as_nanos()) as usize;
+        let index = ((at - self.start).as_nanos() / self.tick.as_nanos()) as usize;
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
             let still = Tick { in_flight: self.everywhere(), ..Tick::default() };
@@ -305,6 +256,7 @@ impl Record {
 
     fn begin(&mut self, intended: Instant, now: Instant) {
         self.tick(intended.max(self.start)).offered += 1;
+        self.course.on_begin(intended);
         if self.is_counted(intended) {
             self.offered += 1;
             self.begun += u64::from(now < self.to);
@@ -328,6 +280,7 @@ impl Record {
     }
 
     fn move_in_flight(&mut self, now: Instant, by: i32) {
+        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         self.in_flight.value = self.in_flight.value.checked_add_signed(by).expect("each start ends once");
         if let Some(all) = &self.everywhere {
@@ -348,6 +301,7 @@ impl Record {
             log.push(self.start, sample);
         }
         self.move_in_flight(done, -1);
+        self.course.on_end(sample);
         let tick = self.tick(done);
         match reply.ending {
             Ending::Completed => tick.completed += 1,
@@ -379,8 +333,26 @@ impl Record {
 
     /// Adds the closed books of another part of the same run: with books that [`Recorder::sharing`] made, nothing is lost.
     pub fn merge(&mut self, other: Record) {
+        self.add(&other);
+        if self.timeline.len() < other.timeline.len() {
+            self.timeline.resize(other.timeline.len(), Tick::default());
+        }
+        self.timeline.iter_mut().zip(&other.timeline).for_each(|(to, from)| to.merge(from));
+        self.course.merge(&other.course);
+        if let (Some(to), Some(from)) = (&mut self.wires, &other.wires) {
+            to.merge(from);
+        }
+        if let (Some(to), Some(from)) = (&mut self.log, other.log) {
+            to.merge(from);
+        }
+        self.to = self.to.max(other.to);
+    }
+
+    /// Adds what is the same for parts and for rounds: numbers and distributions of requests.
+    fn add(&mut self, other: &Record) {
         self.offered += other.offered;
         self.begun += other.begun;
+        self.in_time += other.in_time;
         add_counts(&mut self.endings, &other.endings);
         let pairs = [
             (&mut self.completed, &other.completed),
@@ -389,21 +361,10 @@ impl Record {
             (&mut self.wait, &other.wait),
         ];
         pairs.into_iter().for_each(|(to, from)| add_histogram(to, from));
-        if self.timeline.len() < other.timeline.len() {
-            self.timeline.resize(other.timeline.len(), Tick::default());
-        }
-        self.timeline.iter_mut().zip(&other.timeline).for_each(|(to, from)| to.merge(from));
         if let (Some(to), Some(from)) = (&mut self.users, &other.users) {
             add_histogram(&mut to.served, &from.served);
             to.gave_up += from.gave_up;
         }
-        if let (Some(to), Some(from)) = (&mut self.wires, &other.wires) {
-            to.merge(from);
-        }
-        if let (Some(to), Some(from)) = (&mut self.log, other.log) {
-            to.merge(from);
-        }
-        self.to = self.to.max(other.to);
         self.in_flight.nanos += other.in_flight.nanos;
         self.in_flight.peak = self.in_flight.peak.max(other.in_flight.peak);
         self.sojourn_sum += other.sojourn_sum;
@@ -417,6 +378,7 @@ impl Record {
 
     /// Closes the books at `now`: whatever has not ended is unfinished.
     fn close(&mut self, now: Instant) {
+        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
@@ -445,6 +407,12 @@ impl Recorder {
     /// These books with a log of every request, `most` at most.
     pub fn logging(self, most: usize) -> Self {
         self.lock().0.log = Some(Log::new(most));
+        self
+    }
+
+    /// These books with books of these stretches of the run beside them, each from and to so long after its start.
+    pub fn watching(self, stretches: &[(Duration, Duration)]) -> Self {
+        self.lock().0.course.watch(stretches);
         self
     }
 

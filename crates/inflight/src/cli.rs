@@ -5,7 +5,7 @@ mod load;
 pub use load::Load;
 
 use clap::{Args, Parser, Subcommand};
-use inflight_lab::trace::MAX_WATCHED;
+use inflight_lab::{experiment::MAX_ROUNDS, trace::MAX_WATCHED};
 use inflight_strategies::units::{ParseError, parse_duration};
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
@@ -55,6 +55,17 @@ pub enum Command {
     Man,
 }
 
+/// What `run` and `sim` may do otherwise than the experiment says.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Choice {
+    /// Decide everything random anew [default: the experiment's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Measure every arm so often, each time with other requests [default: the experiment's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
+    pub rounds: Option<u32>,
+}
+
 /// Flags of `run`.
 #[derive(Args, Debug)]
 #[command(
@@ -64,9 +75,9 @@ pub struct Run {
     /// Names of built-in experiments (see `inflight list`) or files
     #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
     pub experiments: Vec<String>,
-    /// Decide everything random anew [default: the experiment's]
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub choice: Choice,
     /// Measure only these arms
     #[arg(long, value_name = "ARM")]
     pub only: Vec<String>,
@@ -91,9 +102,9 @@ pub struct Sim {
     /// Names of built-in experiments (see `inflight list`) or files
     #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
     pub experiments: Vec<String>,
-    /// Decide everything random anew [default: the experiment's]
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub choice: Choice,
     /// Run only these arms
     #[arg(long, value_name = "ARM")]
     pub only: Vec<String>,
@@ -176,6 +187,9 @@ pub struct Serve {
     /// Record when requests arrive, one file per endpoint: what `arrivals = { recorded = … }` of an experiment reads
     #[arg(long, value_name = "DIR")]
     pub record_arrivals: Option<PathBuf>,
+    /// Decide everything random in the services anew [default: the configuration's]
+    #[arg(long)]
+    pub seed: Option<u64>,
     /// Stop when standard input ends: for programs that start this one and may die
     #[arg(long, hide = true)]
     pub until_stdin_closes: bool,

@@ -25,11 +25,13 @@ pub use edit::{set_in_layer, set_in_root};
 pub use factor::{Factor, FactorError, MAX_LEVELS};
 pub use layers::layer_kinds;
 pub use outcome::{
-    ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome, RunWorld, SCHEMA,
-    UsersOutcome, Validity, VirtualTime,
+    ArmOutcome, Censored, Control, Effect, Event, EventKind, ExperimentOutcome, Finding, Heat, Latencies,
+    Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, Margin, Phase, PhaseFigures, RoundFigures, Rounds, Rule,
+    RunOutcome, RunWorld, SCHEMA, Slice, TAIL_GRID, TailPoint, Timeline, Unit, UnreadableRun, UsersOutcome,
+    Validity, Verdict, VerdictKind, VirtualTime, tail,
 };
 pub use reader::ReadFile;
-pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS};
+pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, MAX_ROUNDS};
 pub use sweep::{Cell, Job, MAX_CELLS, MAX_JOBS, Sweep, SweepError, set_levels};
 pub use sweep_outcome::{Replications, Row, SWEEP_SCHEMA, SweepOutcome};
 pub use workload::read_arrivals;

@@ -205,6 +205,15 @@ impl<'p, 'i> Value<'p, 'i> {
         n
     }
 
+    /// `true` or `false`.
+    pub(super) fn flag(&self) -> Option<bool> {
+        let flag = self.node.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong("true or false");
+        }
+        flag
+    }
+
     /// A whole number that fits in 64 bits.
     pub(super) fn seed(&self) -> Option<u64> {
         let n = self

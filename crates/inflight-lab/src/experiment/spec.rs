@@ -25,6 +25,9 @@ pub const MAX_ENDPOINTS: usize = 64;
 /// The most requests that one arm of an experiment may offer.
 pub const MAX_REQUESTS: f64 = 1e9;
 
+/// The most rounds of an experiment.
+pub const MAX_ROUNDS: u32 = 1000;
+
 /// An experiment or a configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Document {
@@ -40,6 +43,10 @@ pub struct Document {
     pub service_a: Profile,
     /// Service B.
     pub service_b: Profile,
+    /// How often every arm is measured, each time with a seed of its own.
+    pub rounds: u32,
+    /// Whether all arms of a round are measured at the same time.
+    pub together: bool,
     /// What to offer; only experiments have one.
     pub workload: Option<Workload>,
     /// The endpoints, or arms.
@@ -95,6 +102,8 @@ impl SpecReader<'_> {
         let source = root.optional("source").map(|v| v.string().map(str::to_string));
         let seed = root.optional("seed").map_or(Some(1), |v| v.seed());
         let time_scale = root.optional("time-scale").map_or(Some(1.0), |v| v.positive_number(1.0));
+        let rounds = root.optional("rounds").map_or(Some(1), |v| v.count(1..=MAX_ROUNDS));
+        let together = root.optional("together").map_or(Some(false), |v| v.flag());
         let is_experiment = root.has("arm") || root.has("workload");
         let workload = is_experiment.then(|| {
             let value =
@@ -112,6 +121,8 @@ impl SpecReader<'_> {
             source: transpose(source)?,
             seed: seed?,
             time_scale: time_scale?,
+            rounds: rounds?,
+            together: together?,
             service_a,
             service_b,
             workload: transpose(workload)?,

@@ -93,7 +93,7 @@ impl Replications {
     pub fn take(&mut self, number: usize, record: &Record, trace: &Trace) -> bool {
         self.completed.add(&record.completed).expect("the bounds are the same");
         self.wait.add(&record.wait).expect("the bounds are the same");
-        let outcome = ArmOutcome { timeline: Vec::new(), ..ArmOutcome::of("", record) };
+        let outcome = ArmOutcome::figures(record);
         self.all[number] = Some((outcome, trace.hash));
         self.all.iter().all(Option::is_some)
     }

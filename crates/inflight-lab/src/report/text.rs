@@ -2,8 +2,8 @@
 
 use super::{theory, twin};
 use crate::{
-    experiment::{ArmOutcome, Latencies, RunOutcome, RunWorld},
-    record::{Ending, Tick},
+    experiment::{ArmOutcome, ExperimentOutcome, Latencies, RunOutcome, RunWorld},
+    record::Ending,
 };
 use inflight_strategies::units::format_duration;
 use std::{fmt::Write, time::Duration};
@@ -127,7 +127,7 @@ fn latency(arm: &ArmOutcome, pick: fn(&Latencies) -> u64) -> String {
 }
 
 /// How wide the column of names is.
-pub(super) fn name_column(run: &RunOutcome) -> usize {
+pub(super) fn name_column(run: &ExperimentOutcome) -> usize {
     run.arms.iter().map(|arm| arm.name.len() + 1).max().unwrap_or(0).clamp(14, 24)
 }
 
@@ -138,8 +138,8 @@ pub(super) fn label(names: usize, arm: &ArmOutcome, ink: &dyn Ink) -> String {
     format!(" {}  {name:names$}", ink.paint(Tone::Mark(colour), &code))
 }
 
-/// The two tables of a run, `width` columns wide.
-pub fn table(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
+/// The two tables of an experiment, `width` columns wide.
+pub fn table(run: &ExperimentOutcome, width: usize, ink: &dyn Ink) -> String {
     let mut out = String::new();
     let names = name_column(run);
     heading(&mut out, ink, "CAUSE", "what is inside the system");
@@ -147,11 +147,11 @@ pub fn table(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     let aside = if spark_width >= 12 { "  in flight over time" } else { "" };
     head(&mut out, names, &CAUSE, aside, ink);
     // One scale for all arms, so that their heights compare.
-    let top = run.arms.iter().flat_map(|arm| &arm.timeline).map(|t| t.in_flight).max().unwrap_or(0);
+    let top = run.arms.iter().flat_map(|arm| &arm.timeline.in_flight).copied().max().unwrap_or(0);
     for arm in &run.arms {
         row(&mut out, names, &CAUSE, arm, ink);
         if spark_width >= 12 {
-            let line = spark(&arm.timeline, spark_width - 2, top);
+            let line = spark(&arm.timeline.in_flight, spark_width - 2, top);
             let _ = write!(out, "  {}", ink.paint(Tone::Mark(mark(&arm.name).1), &line));
         }
         out.push('\n');
@@ -170,46 +170,23 @@ pub fn table(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
 /// The tables with what surrounds them: what was measured, whether it can be trusted.
 pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     let mut out = String::new();
-    if let Some(question) = &run.question {
-        heading(&mut out, ink, question, "");
-    }
-    let counted = format_duration(Duration::from_nanos(run.counted_ns));
-    let _ = writeln!(out, "{}; {counted} counted per arm; seed {}", run.workload, run.seed);
-    if let RunWorld::Virtual(time) = &run.world {
-        let elapsed = format_duration(Duration::from_nanos(time.elapsed_ns));
-        let _ = writeln!(
-            out,
-            "in virtual time: no machine, {elapsed} for all arms together; events {}",
-            time.hash
-        );
-    }
-    if run.time_scale != 1.0 {
-        let _ = writeln!(
-            out,
-            "time-scale {}: every duration is {} times as long, every rate {:.0} times as high as in the file",
-            run.time_scale,
-            run.time_scale,
-            1.0 / run.time_scale
-        );
-    }
-    out.push('\n');
-    out.push_str(&table(run, width, ink));
-    out.push('\n');
-    for block in [theory::table(run, ink), twin::table(run, ink)] {
-        if !block.is_empty() {
-            out.push_str(&block);
+    for (number, experiment) in run.experiments.iter().enumerate() {
+        if number > 0 {
             out.push('\n');
         }
-    }
-    let worst = run.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
-    let little = run.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);
-    if run.validity.problems.is_empty() && run.complete {
-        let _ = writeln!(
-            out,
-            "Controls ✓  driver late {} ms at p99, Little's law within {:.1} %, offered = sum of outcomes",
-            ms(worst),
-            little * 100.0
-        );
+        if run.experiments.len() > 1 {
+            heading(&mut out, ink, &experiment.name, "");
+        }
+        introduction(&mut out, run, experiment, ink);
+        out.push_str(&table(experiment, width, ink));
+        out.push('\n');
+        for block in [theory::table(experiment, ink), twin::table(run, experiment, ink)] {
+            if !block.is_empty() {
+                out.push_str(&block);
+                out.push('\n');
+            }
+        }
+        conclusion(&mut out, run, experiment, ink);
     }
     if !run.complete {
         let _ = writeln!(
@@ -218,10 +195,50 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
             ink.paint(Tone::Warning, "! interrupted: not every arm was measured to its end")
         );
     }
-    for problem in &run.validity.problems {
+    out
+}
+
+/// What was asked and measured.
+fn introduction(out: &mut String, run: &RunOutcome, experiment: &ExperimentOutcome, ink: &dyn Ink) {
+    if let Some(question) = &experiment.question {
+        heading(out, ink, question, "");
+    }
+    let counted = format_duration(Duration::from_nanos(experiment.counted_ns));
+    let _ = writeln!(out, "{}; {counted} counted per arm; seed {}", experiment.workload, experiment.seed);
+    if let RunWorld::Virtual(time) = &run.world {
+        let elapsed = format_duration(Duration::from_nanos(time.elapsed_ns));
+        let _ = writeln!(
+            out,
+            "in virtual time: no machine, {elapsed} for all arms together; events {}",
+            time.hash
+        );
+    }
+    let scale = experiment.time_scale;
+    if scale != 1.0 {
+        let _ = writeln!(
+            out,
+            "time-scale {scale}: every duration is {scale} times as long, every rate {:.0} times as high as in the file",
+            1.0 / scale
+        );
+    }
+    out.push('\n');
+}
+
+/// Whether it can be trusted.
+fn conclusion(out: &mut String, run: &RunOutcome, experiment: &ExperimentOutcome, ink: &dyn Ink) {
+    let worst = experiment.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
+    let little = experiment.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);
+    if experiment.validity.problems.is_empty() && run.complete {
+        let _ = writeln!(
+            out,
+            "Controls ✓  driver late {} ms at p99, Little's law within {:.1} %, offered = sum of outcomes",
+            ms(worst),
+            little * 100.0
+        );
+    }
+    for problem in &experiment.validity.problems {
         let _ = writeln!(out, "{}", ink.paint(Tone::Warning, &format!("! INVALID  {problem}")));
     }
-    out
 }
 
 fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
@@ -254,17 +271,17 @@ fn other_endings(out: &mut String, arm: &ArmOutcome, ink: &dyn Ink) {
     }
 }
 
-/// A line of blocks: the most in flight in each of `width` stretches of time, `top` being the highest block.
-pub fn spark(timeline: &[Tick], width: usize, top: u32) -> String {
+/// A line of blocks: the most of `values` in each of `width` stretches of them, `top` being the highest block.
+pub fn spark(values: &[u32], width: usize, top: u32) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    if timeline.is_empty() || top == 0 {
+    if values.is_empty() || top == 0 {
         return String::new();
     }
     (0..width)
         .map(|i| {
-            let from = i * timeline.len() / width;
-            let to = ((i + 1) * timeline.len() / width).clamp(from + 1, timeline.len());
-            let most = timeline[from..to].iter().map(|t| t.in_flight).max().unwrap_or(0);
+            let from = i * values.len() / width;
+            let to = ((i + 1) * values.len() / width).clamp(from + 1, values.len());
+            let most = values[from..to].iter().copied().max().unwrap_or(0);
             BLOCKS[(u64::from(most) * 7).div_ceil(u64::from(top)) as usize]
         })
         .collect()
@@ -282,7 +299,7 @@ mod tests {
 
     #[test]
     fn sparks_share_one_scale() {
-        let timeline: Vec<Tick> = (0..8).map(|i| Tick { in_flight: i, ..Tick::default() }).collect();
+        let timeline: Vec<u32> = (0..8).collect();
         assert_eq!(spark(&timeline, 8, 7), "▁▂▃▄▅▆▇█");
         assert_eq!(spark(&timeline, 4, 14), "▂▃▄▅");
         assert_eq!(spark(&timeline, 4, 0), "");

@@ -2,7 +2,7 @@
 
 use super::text::{Ink, Tone, figure, label, name_column, percent, right};
 use crate::{
-    experiment::{ArmOutcome, RunOutcome},
+    experiment::{ArmOutcome, ExperimentOutcome},
     record::Ending,
     theory::Beside,
 };
@@ -28,7 +28,7 @@ fn ms(theory: Option<u64>, run: u64) -> Option<(String, f64, f64)> {
 }
 
 /// The same figures from formulas, where there are any; under them how far the run is from them.
-pub(super) fn table(run: &RunOutcome, ink: &dyn Ink) -> String {
+pub(super) fn table(run: &ExperimentOutcome, ink: &dyn Ink) -> String {
     let mut out = String::new();
     if run.arms.iter().all(|arm| arm.theory.is_none()) {
         return out;

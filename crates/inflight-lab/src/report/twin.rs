@@ -2,7 +2,7 @@
 
 use super::text::{Ink, Tone, label, name_column, right};
 use crate::{
-    experiment::RunOutcome,
+    experiment::{ExperimentOutcome, RunOutcome},
     twin::{Comparison, Part, TimerError, Twin},
 };
 use std::fmt::Write as _;
@@ -11,17 +11,17 @@ const COLUMNS: [(&str, usize); 7] =
     [("compared", 10), ("median ms", 11), ("p99 ms", 8), ("max ms", 8), ("p50", 8), ("p95", 8), ("p99", 8)];
 
 /// What is left between the live requests and their twins; empty if no arm has one.
-pub(super) fn table(run: &RunOutcome, ink: &dyn Ink) -> String {
+pub(super) fn table(run: &RunOutcome, experiment: &ExperimentOutcome, ink: &dyn Ink) -> String {
     let mut out = String::new();
-    if run.arms.iter().all(|arm| arm.twin.is_none()) {
+    if experiment.arms.iter().all(|arm| arm.twin.is_none()) {
         return out;
     }
     let aside = "live − twin: the same requests in virtual time";
     let _ = writeln!(out, "{}  {}", ink.paint(Tone::Heading, "TWIN"), ink.paint(Tone::Quiet, aside));
-    let names = name_column(run);
+    let names = name_column(experiment);
     let head: String = COLUMNS.iter().map(|(title, width)| right(title, *width)).collect();
     let _ = writeln!(out, "{}", ink.paint(Tone::Quiet, &format!("     {:names$}{head}", "endpoint")));
-    for arm in &run.arms {
+    for arm in &experiment.arms {
         let start = label(names, arm, ink);
         match &arm.twin {
             Some(Twin::Compared { exact, calibrated }) => {

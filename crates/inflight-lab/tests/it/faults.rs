@@ -83,7 +83,8 @@ fn the_backlog_of_a_dip_is_that_of_the_fluid() {
     let peak = f64::from(outcome.in_flight_peak);
     assert!((peak - 27.0).abs() <= 3.0, "{peak}");
     assert_eq!(outcome.ended(Ending::Completed), 100, "nobody is thrown out");
-    assert!(outcome.timeline[89].in_flight <= 5, "the line is gone within 24/(20 − 10) s: {outcome:?}");
+    let at_9s = outcome.timeline.in_flight[(9_000_000_000 / outcome.timeline.tick_ns) as usize];
+    assert!(at_9s <= 5, "the line is gone within 24/(20 − 10) s: {outcome:?}");
 }
 
 #[test]

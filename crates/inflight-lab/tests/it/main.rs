@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod contention;
+mod diagnosis;
 mod endpoints;
 #[path = "../reference/event_loop.rs"]
 mod event_loop;

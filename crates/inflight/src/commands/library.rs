@@ -1,6 +1,7 @@
 //! The experiments that are built in, and documents from files.
 
 use super::BadInput;
+use crate::cli::Choice;
 use inflight_lab::experiment::{
     Document, Factor, MAX_DATA, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
 };
@@ -73,17 +74,21 @@ impl Source {
         Ok(source)
     }
 
-    /// The experiment `name` with another seed, if there is one, and with the arms that are to be run alone, if it has them.
-    pub(super) fn chosen(name: &str, seed: Option<u64>, only: &[String]) -> anyhow::Result<Source> {
+    /// The experiment `name` with another seed or number of rounds, if there is one, and with the arms that are to be run alone, if it has them.
+    pub(super) fn chosen(name: &str, choice: &Choice, only: &[String]) -> anyhow::Result<Source> {
         let mut source = Source::experiment(name)?;
         let arms: Vec<&str> = source.document.endpoints.iter().map(|arm| arm.name.as_str()).collect();
         if let Some(unknown) = only.iter().find(|only| !arms.contains(&only.as_str())) {
             let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
             return Err(BadInput(what).into());
         }
-        if let Some(seed) = seed {
+        if let Some(seed) = choice.seed {
             source.document.seed = seed;
             source.text = set_in_root(&source.text, "seed", &seed.to_string());
+        }
+        if let Some(rounds) = choice.rounds {
+            source.document.rounds = rounds;
+            source.text = set_in_root(&source.text, "rounds", &rounds.to_string());
         }
         Ok(source)
     }

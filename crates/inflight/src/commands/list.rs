@@ -25,7 +25,9 @@ pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
             (false, _) => "  interrupted",
             (true, false) => "  invalid",
         };
-        writeln!(out, "  {}  {:16}  seed {}{state}", run.id, run.experiment, run.seed)?;
+        let names: Vec<&str> = run.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+        let seed = run.experiments.first().map_or(String::new(), |first| format!("  seed {}", first.seed));
+        writeln!(out, "  {}  {:16}{seed}{state}", run.id, names.join(", "))?;
     }
     print(&out);
     Ok(Exit::Done)

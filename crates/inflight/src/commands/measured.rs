@@ -1,52 +1,129 @@
 //! What `run` and `load` have in common: how a measurement is shown while it lasts, and what becomes of its books.
 
+use super::library::Source;
 use crate::{live, terminal::StatusLine};
 use inflight_lab::{
-    experiment::{ArmOutcome, RunOutcome, RunWorld, SCHEMA, Validity},
+    experiment::{
+        ArmOutcome, ExperimentOutcome, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA, Validity,
+    },
     load::Driver,
     record::{Record, Recorder},
+    twin::TimerError,
     workload::Workload,
 };
 use inflight_strategies::rt::Clock as _;
 use std::{sync::Arc, time::Duration};
 
-/// What a measurement was of.
-#[derive(Clone, Debug)]
-pub(super) struct Subject {
-    pub(super) id: String,
-    pub(super) experiment: String,
-    pub(super) question: Option<String>,
-    pub(super) started_unix_s: u64,
-    pub(super) world: RunWorld,
-    pub(super) seed: u64,
-    pub(super) time_scale: f64,
+/// The books of one arm: all its rounds together, and the figures of each.
+#[derive(Debug)]
+pub(super) struct Books {
+    pub(super) name: String,
+    pub(super) rounds: Vec<RoundFigures>,
+    /// Timeline and log are those of the first round.
+    pub(super) together: Record,
 }
 
-/// Sums the books of every arm up.
-pub(super) fn outcome<N: AsRef<str>>(
-    subject: Subject,
-    workload: &Workload,
-    records: &[(N, Record)],
-    complete: bool,
-) -> RunOutcome {
-    let arms: Vec<ArmOutcome> = records.iter().map(|(name, r)| ArmOutcome::of(name.as_ref(), r)).collect();
-    RunOutcome {
-        schema: SCHEMA,
-        id: subject.id,
-        version: env!("CARGO_PKG_VERSION").into(),
-        experiment: subject.experiment,
-        question: subject.question,
-        started_unix_s: subject.started_unix_s,
-        machine: if subject.world == RunWorld::Live { machine() } else { "none: virtual time".into() },
-        world: subject.world,
-        seed: subject.seed,
-        time_scale: subject.time_scale,
-        timers: None,
-        workload: workload.to_string(),
-        counted_ns: records.iter().map(|(_, r)| r.counted().as_nanos() as u64).max().unwrap_or(0),
-        complete,
-        validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
-        arms,
+impl Books {
+    /// Books whose first round, with this seed, is `record`.
+    pub(super) fn open(name: &str, seed: u64, record: Record) -> Books {
+        Books { name: name.into(), rounds: vec![RoundFigures::of(seed, &record)], together: record }
+    }
+
+    /// Adds a round to the books of the arm `name` in `all`, or opens them.
+    pub(super) fn add(all: &mut Vec<Books>, name: &str, seed: u64, record: Record) {
+        match all.iter_mut().find(|books| books.name == name) {
+            Some(books) => {
+                books.rounds.push(RoundFigures::of(seed, &record));
+                books.together.absorb(&record);
+            }
+            None => all.push(Books::open(name, seed, record)),
+        }
+    }
+
+    /// How long was counted in one round.
+    fn counted(&self) -> Duration {
+        self.together.counted() / self.rounds.len() as u32
+    }
+
+    fn outcome(&self) -> ArmOutcome {
+        ArmOutcome { rounds: self.rounds.clone(), ..ArmOutcome::of(&self.name, &self.together) }
+    }
+}
+
+/// What a run was: everything but its experiments.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) id: String,
+    pub(super) started_unix_s: u64,
+    pub(super) world: RunWorld,
+    pub(super) timers: Option<TimerError>,
+}
+
+impl Run {
+    /// With its experiments.
+    pub(super) fn outcome(self, experiments: Vec<ExperimentOutcome>, complete: bool) -> RunOutcome {
+        let problems = experiments.iter().flat_map(|experiment| experiment.validity.problems.clone());
+        RunOutcome {
+            schema: SCHEMA,
+            id: self.id,
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_unix_s: self.started_unix_s,
+            machine: if self.world == RunWorld::Live { machine() } else { "none: virtual time".into() },
+            world: self.world,
+            timers: self.timers,
+            complete,
+            validity: Validity { problems: problems.collect() },
+            experiments,
+        }
+    }
+}
+
+/// What an experiment was: everything but what was measured.
+#[derive(Clone, Debug)]
+pub(super) struct Subject<'a> {
+    pub(super) name: &'a str,
+    pub(super) question: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
+    pub(super) seed: u64,
+    pub(super) time_scale: f64,
+    pub(super) workload: &'a Workload,
+}
+
+impl<'a> Subject<'a> {
+    /// The experiment in `source`.
+    pub(super) fn of(source: &'a Source) -> Subject<'a> {
+        let document = &source.document;
+        Subject {
+            name: &source.name,
+            question: document.question.as_deref(),
+            source: document.source.as_deref(),
+            seed: document.seed,
+            time_scale: document.time_scale,
+            workload: document.workload.as_ref().expect("only experiments get here"),
+        }
+    }
+
+    /// Sums the books of every arm up.
+    pub(super) fn outcome(self, books: &[Books], rounds: Rounds) -> ExperimentOutcome {
+        let arms: Vec<ArmOutcome> = books.iter().map(Books::outcome).collect();
+        ExperimentOutcome {
+            name: self.name.into(),
+            question: self.question.map(str::to_string),
+            source: self.source.map(str::to_string),
+            seed: self.seed,
+            time_scale: self.time_scale,
+            workload: self.workload.to_string(),
+            phases: Vec::new(),
+            warmup_ns: self.workload.warmup.as_nanos() as u64,
+            counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),
+            rounds,
+            validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
+            arms,
+            verdicts: Vec::new(),
+            controls: Vec::new(),
+            sweep: None,
+            answer: None,
+        }
     }
 }
 

@@ -4,10 +4,12 @@ mod check;
 mod doctor;
 mod explain;
 mod healthcheck;
+mod json;
 mod library;
 mod list;
 mod load;
 mod measured;
+mod round;
 mod run;
 mod runs;
 mod serve;
@@ -22,6 +24,7 @@ use crate::{
     terminal::{print, say},
 };
 use clap::CommandFactory as _;
+use inflight_lab::experiment::RunOutcome;
 use std::process::ExitCode;
 
 /// How the program ends.
@@ -39,6 +42,17 @@ pub enum Exit {
     Invalid = 4,
     /// It was interrupted, and has shown what there was.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// How a run ends that found this.
+    fn of(outcome: &RunOutcome) -> Exit {
+        match outcome {
+            _ if !outcome.complete => Exit::Interrupted,
+            _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
+            _ => Exit::Done,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

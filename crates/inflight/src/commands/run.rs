@@ -2,173 +2,200 @@
 
 use super::{
     Exit, interrupted,
+    json::json,
     library::Source,
-    measured::{Subject, outcome, progress},
+    measured::{Books, Run, Subject},
     raise_open_files,
+    round::{LEAD, Round},
     runs::RunDir,
     runtime,
-    target_app::TargetApp,
 };
 use crate::{
-    cli,
-    http_client::{HttpTarget, Options},
-    live,
-    terminal::{StatusLine, ink, print, say, width},
+    cli, live,
+    terminal::{ink, print, say, width},
     timer_error,
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
-use http::Uri;
 use inflight_lab::{
-    experiment::{ArmOutcome, Document, RunOutcome, RunWorld},
-    load::Driver,
-    log::MAX_ENTRIES,
-    record::Record,
-    report, twin,
+    experiment::{Document, ExperimentOutcome, Rounds, RunOutcome, RunWorld},
+    report,
+    twin::{self, TimerError},
     workload::Workload,
 };
-use inflight_strategies::rt::{Clock as _, First, Instant, race};
-use std::{pin::Pin, time::Duration};
-
-/// Time for the first connection before the first request is due.
-const LEAD: Duration = Duration::from_millis(200);
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
     let sources: Vec<Source> = flags
         .experiments
         .iter()
-        .map(|name| Source::chosen(name, flags.seed, &flags.only))
+        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
         .collect::<anyhow::Result<_>>()?;
     raise_open_files();
     let runtime = runtime(None)?;
-    let mut exit = Exit::Done;
-    for source in &sources {
-        let outcome = runtime.block_on(measure(source, flags))?;
-        exit = match outcome {
-            _ if !outcome.complete => Exit::Interrupted,
-            _ if !outcome.validity.problems.is_empty() => Exit::Invalid,
-            _ => exit,
-        };
-        if exit == Exit::Interrupted {
-            break;
-        }
-    }
+    let outcome = runtime.block_on(measure(&sources, flags))?;
     runtime.shutdown_background();
-    Ok(exit)
+    Ok(Exit::of(&outcome))
 }
 
-async fn measure(source: &Source, flags: &cli::Run) -> anyhow::Result<RunOutcome> {
+/// Measures every experiment, one after the other, and shows and saves what was found as one run.
+async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutcome> {
     let dir = RunDir::create(&flags.runs.dir)?;
-    dir.write("experiment.toml", source.text.as_bytes())?;
-    source.files.iter().try_for_each(|(name, text)| dir.write(name, text.as_bytes()))?;
-    let document = &source.document;
-    let workload = document.workload.clone().expect("only experiments get here");
-    let is_chosen = |name: &str| flags.only.is_empty() || flags.only.iter().any(|only| only == name);
-    let arms: Vec<&str> =
-        document.endpoints.iter().map(|e| e.name.as_str()).filter(|n| is_chosen(n)).collect();
-    let seconds = (workload.duration + LEAD).as_secs_f64() * arms.len() as f64;
-    say(&format!("run {}  {}  {} arms, about {seconds:.0} s", dir.id, source.name, arms.len()));
-    let mut records: Vec<(&str, Record)> = Vec::new();
+    let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
-    let mut complete = true;
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
-    for arm in arms {
-        let driver = prepare(document.seed, workload.clone());
-        let (record, ended) = measure_arm(&driver, &dir, arm, interrupt.as_mut()).await?;
+    let (mut experiments, mut complete) = (Vec::new(), true);
+    for (source, folder) in sources.iter().zip(&folders) {
+        let place = Place { dir: &dir, folder };
+        let (experiment, ended) =
+            measure_experiment(source, flags, place, timers.as_ref(), interrupt.as_mut()).await?;
+        experiments.push(experiment);
         complete = ended;
-        if ended || record.offered > 0 {
-            records.push((arm, record));
-        }
         if !complete {
             say("interrupted: showing what was measured");
             break;
         }
     }
-    let subject = Subject {
-        id: dir.id.clone(),
-        experiment: source.name.clone(),
-        question: document.question.clone(),
-        started_unix_s: dir.started_unix_s,
-        world: RunWorld::Live,
-        seed: document.seed,
-        time_scale: document.time_scale,
-    };
-    let mut outcome = outcome(subject, &workload, &records, complete);
-    outcome.timers = timers;
-    ArmOutcome::set_theory(&mut outcome.arms, document);
-    set_beside_twins(&mut outcome, document, &records);
-    save(&dir, &outcome, &records)?;
-    show(&dir, &outcome, flags)?;
+    let run = Run { id: dir.id.clone(), started_unix_s: dir.started_unix_s, world: RunWorld::Live, timers };
+    let outcome = run.outcome(experiments, complete);
+    save_run(&dir, &outcome)?;
+    show(&dir, &folders, &outcome, flags)?;
     Ok(outcome)
 }
 
-/// The driver of one arm.
-fn prepare(seed: u64, workload: Workload) -> Driver<live::World> {
-    let world = live::World::new(tokio::runtime::Handle::current());
-    Driver { start: Instant::ZERO, world, workload, seed }
+/// Where the files of an experiment lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) dir: &'a RunDir,
+    pub(super) folder: &'a str,
 }
 
-/// One arm in a process of its own, so that no arm inherits what another left behind. Also tells whether it was measured to
-/// its end.
-async fn measure_arm(
-    driver: &Driver<live::World>,
-    dir: &RunDir,
-    arm: &str,
-    interrupt: Pin<&mut impl Future>,
-) -> anyhow::Result<(Record, bool)> {
-    let app = TargetApp::start(&dir.path.join("experiment.toml"))?;
-    let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
-    let options = Options { connections: 20_000, numbered: true };
-    let world = driver.world.clone();
-    let target = HttpTarget::new(world.clone(), &url, app.address, &options)?;
-    let driver = Driver { start: world.now() + LEAD, ..driver.clone() };
-    let recorder = driver.logging_recorder(MAX_ENTRIES);
-    let progress = tokio::spawn(progress(format!("/{arm}  "), vec![recorder.clone()], driver.clone()));
-    let ended = race(driver.run(&target, &recorder), interrupt).await;
-    progress.abort();
-    StatusLine::new().clear();
-    match ended {
-        First::Left(record) => {
-            say(&format!("  /{arm}: {} requests offered and accounted for", record.offered));
-            Ok((record, true))
-        }
-        First::Right(_) => Ok((recorder.close(world.now()), false)),
+impl Place<'_> {
+    fn write(self, name: &str, content: &[u8]) -> anyhow::Result<()> {
+        self.dir.write(&format!("{}{name}", self.folder), content)
     }
+
+    /// Saves the experiment itself, so that it can be repeated.
+    pub(super) fn save_source(self, source: &Source) -> anyhow::Result<()> {
+        self.write("experiment.toml", source.text.as_bytes())?;
+        source.files.iter().try_for_each(|(name, text)| self.write(name, text.as_bytes()))
+    }
+
+    /// Where one of them lies.
+    fn path(self, name: &str) -> PathBuf {
+        self.dir.path.join(format!("{}{name}", self.folder))
+    }
+
+    /// Saves what belongs to an experiment's arms.
+    pub(super) fn save_books(self, books: &[Books]) -> anyhow::Result<()> {
+        self.write("latency.hlog", &histogram_log(books)?)?;
+        for Books { name, together, .. } in books {
+            if let Some(log) = &together.log {
+                self.write(&format!("{name}.requests.csv"), log.csv().as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder of each experiment in a run's directory: none for a single one, else its name, and a number if that is taken.
+pub(super) fn folders(sources: &[Source]) -> Vec<String> {
+    let mut folders: Vec<String> = Vec::new();
+    for source in sources {
+        let named = |n: usize| match n {
+            1 => format!("{}/", source.name),
+            n => format!("{}-{n}/", source.name),
+        };
+        let free = (1..).map(named).find(|name| !folders.contains(name)).expect("numbers do not end");
+        folders.push(if sources.len() > 1 { free } else { String::new() });
+    }
+    folders
+}
+
+/// One experiment. Also tells whether it was measured to its end.
+async fn measure_experiment(
+    source: &Source,
+    flags: &cli::Run,
+    place: Place<'_>,
+    timers: Option<&TimerError>,
+    mut interrupt: Pin<&mut impl Future>,
+) -> anyhow::Result<(ExperimentOutcome, bool)> {
+    place.save_source(source)?;
+    let document = &source.document;
+    let workload = document.workload.as_ref().expect("only experiments get here");
+    let arms: Vec<&str> =
+        source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
+    say(&format!("run {}  {}", place.dir.id, plan(document, workload, arms.len(), &source.name)));
+    let file = place.path("experiment.toml");
+    let (mut books, mut done, mut complete) = (Vec::new(), 0, true);
+    for number in 0..document.rounds {
+        let label = if document.rounds > 1 {
+            format!("round {} of {}  ", number + 1, document.rounds)
+        } else {
+            String::new()
+        };
+        let seed = document.seed.wrapping_add(u64::from(number));
+        let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let round = Round { file: &file, workload, seed, together, logged, label };
+        // Another arm comes first in every round.
+        let mut order = arms.clone();
+        order.rotate_left(number as usize % arms.len());
+        let (records, ended) = round.measure(&order, interrupt.as_mut()).await?;
+        complete = ended;
+        done += u32::from(ended);
+        // Of a round that was cut short only the first is shown: the others would not be of the same length.
+        if ended || number == 0 {
+            let measured = order.iter().zip(records).filter(|(_, record)| ended || record.offered > 0);
+            measured.for_each(|(arm, record)| Books::add(&mut books, arm, seed, record));
+        }
+        if !complete {
+            break;
+        }
+    }
+    books.sort_by_key(|books: &Books| document.number_of(&books.name));
+    let mut outcome = Subject::of(source).outcome(&books, Rounds { planned: document.rounds, done });
+    outcome.set_theory(document);
+    outcome.set_diagnosis(document);
+    set_beside_twins(&mut outcome, document, &books, timers);
+    place.save_books(&books)?;
+    Ok((outcome, complete))
+}
+
+/// What will be done, in words.
+fn plan(document: &Document, workload: &Workload, arms: usize, name: &str) -> String {
+    let at_once = if document.together { arms } else { 1 };
+    let turns = arms.div_ceil(at_once.max(1)) as f64 * f64::from(document.rounds);
+    let seconds = (workload.duration + LEAD).as_secs_f64() * turns;
+    let rounds = if document.rounds > 1 { format!(" in {} rounds", document.rounds) } else { String::new() };
+    format!("{name}  {arms} arms{rounds}, about {seconds:.0} s")
 }
 
 /// Gives every arm its twin: the same requests in virtual time.
-fn set_beside_twins(outcome: &mut RunOutcome, document: &Document, records: &[(&str, Record)]) {
-    for (arm, (name, record)) in outcome.arms.iter_mut().zip(records) {
-        let number = document.number_of(name).expect("only arms of the document are measured");
-        arm.twin = record.log.as_ref().map(|log| twin::of(document, number, log, outcome.timers.as_ref()));
+fn set_beside_twins(
+    outcome: &mut ExperimentOutcome,
+    document: &Document,
+    books: &[Books],
+    timers: Option<&TimerError>,
+) {
+    for (arm, books) in outcome.arms.iter_mut().zip(books) {
+        let number = document.number_of(&books.name).expect("only arms of the document are measured");
+        arm.twin = books.together.log.as_ref().map(|log| twin::of(document, number, log, timers));
     }
 }
 
-pub(super) fn save<N: AsRef<str>>(
-    dir: &RunDir,
-    outcome: &RunOutcome,
-    records: &[(N, Record)],
-) -> anyhow::Result<()> {
-    let mut json = serde_json::to_vec_pretty(outcome)?;
-    json.push(b'\n');
-    dir.write("run.json", &json)?;
-    dir.write("latency.hlog", &histogram_log(records)?)?;
-    for (name, record) in records {
-        if let Some(log) = &record.log {
-            dir.write(&format!("{}.requests.csv", name.as_ref()), log.csv().as_bytes())?;
-        }
-    }
+/// Saves what is about the whole run.
+pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
+    dir.write("run.json", json(outcome)?.as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-pub(super) fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
         .begin_log_with(&mut out, &mut serializer)?;
-    for (name, record) in records {
-        let name = name.as_ref();
+    for Books { name, together: record, .. } in books {
         for (kind, histogram) in [("completed", &record.completed), ("answered", &record.answered)] {
             let tag = format!("{name}.{kind}");
             let tag = hdrhistogram::serialization::interval_log::Tag::new(&tag);
@@ -179,17 +206,18 @@ pub(super) fn histogram_log<N: AsRef<str>>(records: &[(N, Record)]) -> anyhow::R
     Ok(out)
 }
 
-fn show(dir: &RunDir, outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
+fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(outcome)?));
+        print(&json(outcome)?);
         return Ok(());
     }
     say("");
     let path = dir.path.display();
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
+    let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run {path}/experiment.toml{only}\n"
+        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
     ));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The directories in which runs are kept.
 
 use anyhow::Context as _;
-use inflight_lab::experiment::{RunOutcome, SCHEMA};
+use inflight_lab::experiment::RunOutcome;
 use std::{
     fs,
     io::Write as _,
@@ -62,15 +62,7 @@ fn id(seed: u64) -> String {
 pub(super) fn read(dir: &Path) -> anyhow::Result<RunOutcome> {
     let path = dir.join("run.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let outcome: RunOutcome = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not a run of this version", path.display()))?;
-    anyhow::ensure!(
-        (1..=SCHEMA).contains(&outcome.schema),
-        "{}: schema {}, expected 1 to {SCHEMA}",
-        path.display(),
-        outcome.schema
-    );
-    Ok(outcome)
+    RunOutcome::read(&text).with_context(|| path.display().to_string())
 }
 
 /// Every readable run below `runs`, oldest first.

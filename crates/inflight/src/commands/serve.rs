@@ -58,7 +58,9 @@ fn configuration(flags: &cli::Serve) -> anyhow::Result<Source> {
     for name in idle {
         say(&format!("warning: {name} is set, but no endpoint of the configuration uses it"));
     }
-    Source::read(text, &name)
+    let mut source = Source::read(text, &name)?;
+    source.document.seed = flags.seed.unwrap_or(source.document.seed);
+    Ok(source)
 }
 
 fn max_connections(asked: Option<u32>, files: u64) -> anyhow::Result<u32> {

@@ -1,6 +1,6 @@
 //! `inflight show`: a saved run again.
 
-use super::{BadInput, Exit, runs};
+use super::{BadInput, Exit, json::json, runs};
 use crate::{
     cli,
     terminal::{ink, print, width},
@@ -25,7 +25,7 @@ pub(super) fn run(flags: &cli::Show) -> anyhow::Result<Exit> {
         })?,
     };
     if flags.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&outcome)?));
+        print(&json(&outcome)?);
     } else {
         print(&report::result(&outcome, width(), &*ink()));
     }

@@ -16,10 +16,10 @@ pub(super) struct TargetApp {
 }
 
 impl TargetApp {
-    /// Starts `inflight serve` for the configuration or experiment in `file` on a free port.
-    pub(super) fn start(file: &Path) -> anyhow::Result<TargetApp> {
+    /// Starts `inflight serve` for the configuration or experiment in `file` on a free port; `seed` decides everything random.
+    pub(super) fn start(file: &Path, seed: u64) -> anyhow::Result<TargetApp> {
         let file = file.to_string_lossy().into_owned();
-        TargetApp::start_with(&["serve".into(), "--config".into(), file])
+        TargetApp::start_with(&["serve".into(), "--config".into(), file, "--seed".into(), seed.to_string()])
     }
 
     /// Starts this program with these arguments, on a free port.

@@ -143,7 +143,7 @@ fn a_run_that_cannot_be_read_is_a_failure() {
     expect![[r#"
         exit 1
         --- stderr
-        error: runs/abcd/run.json is not a run of this version: missing field `id` at line 1 column 17
+        error: runs/abcd/run.json: schema 999, expected 1 to 3
     "#]]
     .assert_eq(&Said::by(command).text());
 }

@@ -58,7 +58,8 @@ fn an_interrupted_run_is_saved_as_far_as_it_went_and_leaves_nobody_behind() {
     is_gone(running.app);
     let run = outcome(&runs(&running.dir)[0]);
     assert!(!run.complete);
-    run.arms.iter().for_each(|arm| assert_eq!(arm.endings.values().sum::<u64>(), arm.offered));
+    let arms = run.experiments.iter().flat_map(|experiment| &experiment.arms);
+    arms.for_each(|arm| assert_eq!(arm.endings.values().sum::<u64>(), arm.offered));
     eventually("the report is printed", || match running.stdout.text() {
         text if text.is_empty() => Err(text),
         _ => Ok(()),
@@ -74,8 +75,9 @@ fn an_interrupted_arm_counts_as_far_as_it_went() {
     running.program.signal(Signal::INT);
     running.program.ended();
     let run = outcome(&runs(&running.dir)[0]);
-    assert_eq!(run.arms.len(), 1, "the arm that was being measured");
-    assert!(run.arms[0].offered > 0 && run.counted_ns < 60_000_000_000, "{run:?}");
+    let experiment = &run.experiments[0];
+    assert_eq!(experiment.arms.len(), 1, "the arm that was being measured");
+    assert!(experiment.arms[0].offered > 0 && experiment.counted_ns < 60_000_000_000, "{run:?}");
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn a_run_whose_app_dies_says_so_and_counts_what_it_got() {
     kill_process(pid, Signal::KILL).expect("it is there to be killed");
     assert!(matches!(program.code(), 0 | 1 | 4), "{}", program.stderr.text());
     let run = outcome(&runs(&dir)[0]);
-    let arm = &run.arms[0];
+    let arm = &run.experiments[0].arms[0];
     assert_eq!(arm.endings.values().sum::<u64>(), arm.offered);
     assert!(arm.ended(Ending::Refused) > 0, "{:?}", arm.endings);
     assert_ne!(run.validity.problems, [""; 0], "an arm whose app was gone is not to be trusted");
@@ -132,7 +134,7 @@ fn runs_at_the_same_time_keep_out_of_each_others_way() {
     }
     let runs = runs(&dir);
     assert_eq!(runs.len(), 4);
-    let offered: Vec<u64> = runs.iter().map(|run| outcome(run).arms[0].offered).collect();
+    let offered: Vec<u64> = runs.iter().map(|run| outcome(run).experiments[0].arms[0].offered).collect();
     assert!(offered.iter().all(|n| *n == offered[0] && *n > 0), "{offered:?}");
 }
 

@@ -58,26 +58,28 @@ fn of_run() {
     check(
         &["run"],
         expect![[r#"
-        Measure an experiment for real: start the app, drive every arm over HTTP, print and save the result
+            Measure an experiment for real: start the app, drive every arm over HTTP, print and save the result
 
-        Usage: inflight run [OPTIONS] [EXPERIMENT]...
+            Usage: inflight run [OPTIONS] [EXPERIMENT]...
 
-        Arguments:
-          [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                           four-endpoints]
+            Arguments:
+              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
+                               four-endpoints]
 
-        Options:
-              --seed <SEED>  Decide everything random anew [default: the experiment's]
-              --only <ARM>   Measure only these arms
-              --json         Print run.json instead of tables
-              --runs <DIR>   Where runs are kept [default: runs]
-          -h, --help         Print help
+            Options:
+                  --seed <SEED>  Decide everything random anew [default: the experiment's]
+                  --rounds <N>   Measure every arm so often, each time with other requests [default: the
+                                 experiment's]
+                  --only <ARM>   Measure only these arms
+                  --json         Print run.json instead of tables
+                  --runs <DIR>   Where runs are kept [default: runs]
+              -h, --help         Print help
 
-        Examples:
-          inflight run
-          inflight run memory-cliff --seed 7
-          inflight run ./mine.toml --json
-    "#]],
+            Examples:
+              inflight run
+              inflight run memory-cliff --seed 7
+              inflight run ./mine.toml --json
+        "#]],
     );
 }
 
@@ -86,45 +88,47 @@ fn of_sim() {
     check(
         &["sim"],
         expect![[r#"
-        Run experiments in virtual time: the same code and the same draws, thousands of times as fast;
-        sweeps, traces
+            Run experiments in virtual time: the same code and the same draws, thousands of times as fast;
+            sweeps, traces
 
-        Usage: inflight sim [OPTIONS] [EXPERIMENT]...
+            Usage: inflight sim [OPTIONS] [EXPERIMENT]...
 
-        Arguments:
-          [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                           four-endpoints]
+            Arguments:
+              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
+                               four-endpoints]
 
-        Options:
-              --seed <SEED>         Decide everything random anew [default: the experiment's]
-              --only <ARM>          Run only these arms
-              --set <KEY=VALUE>     Set a value of the experiment
-              --sweep <KEY=VALUES>  Run every arm with each of these values; several of them: with every
-                                    combination
-              --seeds <N>           Run everything with so many seeds, the same for all: means and 95 %
-                                    intervals [default: 10 with --sweep]
-              --threads <N>         Threads [default: one per processor]; the result is the same with any
-                                    number
-              --json                Print JSON instead of tables
-              --csv                 Print a sweep as CSV instead of a table
-              --trace <N[..M]>      Print the life of this request, or of these, instead of tables
-              --trace-file <FILE>   Write the lives of the requests of --trace, or of the first 10000, for
-                                    Perfetto or Chrome
-              --counters            Print what the virtual worlds counted
-              --save                Keep the result, like `run` does
-              --runs <DIR>          Where runs are kept [default: runs]
-          -h, --help                Print help
+            Options:
+                  --seed <SEED>         Decide everything random anew [default: the experiment's]
+                  --rounds <N>          Measure every arm so often, each time with other requests [default: the
+                                        experiment's]
+                  --only <ARM>          Run only these arms
+                  --set <KEY=VALUE>     Set a value of the experiment
+                  --sweep <KEY=VALUES>  Run every arm with each of these values; several of them: with every
+                                        combination
+                  --seeds <N>           Run everything with so many seeds, the same for all: means and 95 %
+                                        intervals [default: 10 with --sweep]
+                  --threads <N>         Threads [default: one per processor]; the result is the same with any
+                                        number
+                  --json                Print JSON instead of tables
+                  --csv                 Print a sweep as CSV instead of a table
+                  --trace <N[..M]>      Print the life of this request, or of these, instead of tables
+                  --trace-file <FILE>   Write the lives of the requests of --trace, or of the first 10000, for
+                                        Perfetto or Chrome
+                  --counters            Print what the virtual worlds counted
+                  --save                Keep the result, like `run` does
+                  --runs <DIR>          Where runs are kept [default: runs]
+              -h, --help                Print help
 
-        KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
-        *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or
-        5..40/5 or 1..1000*10.
+            KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
+            *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or
+            5..40/5 or 1..1000*10.
 
-        Examples:
-          inflight sim
-          inflight sim memory-cliff --sweep rate=10/s..30/s/2/s --seeds 20
-          inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17
-          inflight sim four-endpoints --trace-file lives.json
-    "#]],
+            Examples:
+              inflight sim
+              inflight sim memory-cliff --sweep rate=10/s..30/s/2/s --seeds 20
+              inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17
+              inflight sim four-endpoints --trace-file lives.json
+        "#]],
     );
 }
 
@@ -151,6 +155,8 @@ fn of_serve() {
                   --drain <TIME>           How long to wait, when stopped, for what is in flight [default: 5s]
                   --record-arrivals <DIR>  Record when requests arrive, one file per endpoint: what `arrivals =
                                            { recorded = … }` of an experiment reads
+                  --seed <SEED>            Decide everything random in the services anew [default: the
+                                           configuration's]
               -h, --help                   Print help
 
             Environment: PORT, B_CONCURRENCY_LIMIT, ASYNC_TIMEOUT_MS, OTEL_EXPORTER_OTLP_ENDPOINT,

@@ -67,21 +67,23 @@ fn a_run_is_measured_saved_shown_and_repeated() {
     let run = outcome(&path);
     assert!(run.complete, "{said:?}");
     assert_trusted_or_not(&said, &run);
-    assert_eq!((run.seed, run.experiment.as_str(), run.counted_ns), (11, "mine", 1_000_000_000));
-    assert_eq!(run.arms.iter().map(|arm| &arm.name[..]).collect::<Vec<_>>(), ["one-by-one", "both"]);
+    let [experiment] = &run.experiments[..] else { panic!("one experiment: {said:?}") };
+    let named = (experiment.seed, experiment.name.as_str(), experiment.counted_ns);
+    assert_eq!(named, (11, "mine", 1_000_000_000));
+    assert_eq!(experiment.arms.iter().map(|arm| &arm.name[..]).collect::<Vec<_>>(), ["one-by-one", "both"]);
     assert_eq!(Some(run.id.as_str()), path.file_name().and_then(|name| name.to_str()));
-    for arm in &run.arms {
+    for arm in &experiment.arms {
         assert_eq!(arm.endings.values().sum::<u64>(), arm.offered);
         assert!(arm.in_flight_mean > 0.5, "{}", arm.in_flight_mean);
-        let sent: u64 = arm.timeline.iter().map(|tick| u64::from(tick.offered)).sum();
+        let sent: u64 = arm.timeline.offered.iter().map(|n| u64::from(*n)).sum();
         assert!(sent > arm.offered, "the timeline has the warm-up as well");
         assert_has_a_twin(arm);
         let requests = fs::read_to_string(path.join(format!("{}.requests.csv", arm.name))).expect("requests");
         assert_eq!(requests.lines().count() as u64, 1 + sent, "a line of names and one for each request");
     }
     // The same arrivals and the same draws for both arms: the same requests fail.
-    assert_eq!(run.arms[0].offered, run.arms[1].offered);
-    assert_eq!(run.arms[0].endings, run.arms[1].endings);
+    let [one, two] = &experiment.arms[..] else { panic!("two arms: {experiment:?}") };
+    assert_eq!((one.offered, &one.endings), (two.offered, &two.endings));
     let saved = fs::read_to_string(path.join("experiment.toml")).expect("experiment.toml");
     assert_eq!(saved, EXPERIMENT);
     same_report_again(&dir, &said, &path);
@@ -99,11 +101,12 @@ fn assert_has_a_twin(arm: &ArmOutcome) {
 fn assert_trusted_or_not(said: &Said, run: &RunOutcome) {
     let is_late = |arm: &ArmOutcome| u128::from(arm.lateness.p99_ns) > MAX_LATENESS_P99.as_nanos();
     let is_off = |arm: &ArmOutcome| arm.little.error.abs() > MAX_LITTLE_ERROR;
-    let is_trusted = !run.arms.iter().any(|arm| is_late(arm) || is_off(arm));
+    let arms = || run.experiments.iter().flat_map(|experiment| &experiment.arms);
+    let is_trusted = !arms().any(|arm| is_late(arm) || is_off(arm));
     let expected = if is_trusted { 0 } else { 4 };
     assert_eq!((said.code, run.validity.problems.is_empty()), (expected, is_trusted), "{:?}", run.validity);
     // Both sides were measured on their own, and agree about as well as a second of it can.
-    run.arms.iter().for_each(|arm| assert!(arm.little.error.abs() < 0.2, "{:?}", arm.little));
+    arms().for_each(|arm| assert!(arm.little.error.abs() < 0.2, "{:?}", arm.little));
 }
 
 /// `show` says what the run said, without the lines about where it is.
@@ -127,7 +130,7 @@ fn the_saved_experiment_repeats_it(dir: &Dir, path: &Path, first: &RunOutcome) {
     let file = path.join("experiment.toml");
     let again = Said::by(run(dir, &[file.to_str().expect("a path in text"), "--json"]));
     let second: RunOutcome = serde_json::from_str(&again.stdout).unwrap_or_else(|e| panic!("{e}: {again:?}"));
-    for (one, two) in first.arms.iter().zip(&second.arms) {
+    for (one, two) in first.experiments[0].arms.iter().zip(&second.experiments[0].arms) {
         assert_eq!(
             (one.offered, &one.endings),
             (two.offered, &two.endings),
@@ -141,7 +144,7 @@ fn another_seed_is_saved_with_the_run_and_only_the_chosen_arm_is_measured() {
     let (dir, said, path) = measured(&["--seed", "12", "--only", "both", "--json"]);
     let json = fs::read_to_string(path.join("run.json")).expect("run.json");
     assert_eq!(said.stdout, json);
-    let run = outcome(&path);
+    let run = outcome(&path).experiments.remove(0);
     assert_eq!((run.seed, run.arms.len(), run.arms[0].name.as_str()), (12, 1, "both"));
     let mut command = inflight();
     command.current_dir(dir.path()).args(["check"]).arg(path.join("experiment.toml"));
@@ -171,14 +174,13 @@ fn a_saved_run_is_shown_to_the_last_digit() {
     let (dir, _, path) = measured(&["--only", "both"]);
     let mut run = outcome(&path);
     // A number that a careless reader of decimals gets wrong in its last digit.
-    run.arms[0].little.error = -0.018_545_389_563_039_638;
-    let json = serde_json::to_string_pretty(&run).expect("JSON") + "\n";
-    fs::write(path.join("run.json"), &json).expect("written");
+    run.experiments[0].arms[0].little.error = -0.018_545_389_563_039_638;
+    fs::write(path.join("run.json"), serde_json::to_string(&run).expect("JSON")).expect("written");
     let mut command = inflight();
     command.current_dir(dir.path()).args(["show", "--json"]);
     let shown = Said::by(command).stdout;
-    let difference = json.lines().zip(shown.lines()).find(|(saved, shown)| saved != shown);
-    assert_eq!(difference, None);
+    assert_eq!(serde_json::from_str::<RunOutcome>(&shown).expect("an outcome"), run);
+    assert!(shown.contains("-0.018545389563039638"), "{shown}");
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn users_of_a_closed_loop_are_driven_over_http() {
     dir.file("mine.toml", closed);
     let said = Said::by(run(&dir, &["mine.toml", "--only", "both"]));
     let [path] = &runs(&dir)[..] else { panic!("one run: {said:?}") };
-    let [arm] = &outcome(path).arms[..] else { panic!("one arm: {said:?}") };
+    let [arm] = &outcome(path).experiments[0].arms[..] else { panic!("one arm: {said:?}") };
     assert_eq!(arm.endings.values().sum::<u64>(), arm.offered, "{arm:?}");
     assert!(arm.in_flight_peak <= 6 && arm.lateness.count == 0, "{arm:?}");
     let users = arm.users.expect("they retry");

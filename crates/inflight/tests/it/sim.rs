@@ -27,12 +27,32 @@ fn result(args: &[&str]) -> String {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
-    for args in
-        [&["--json"][..], &["--sweep", "rate=100/s,120/s", "--seeds", "3", "--json"], &["--trace", "5"]]
-    {
+    for args in [
+        &["--rounds", "3", "--json"][..],
+        &["--sweep", "rate=100/s,120/s", "--seeds", "3", "--json"],
+        &["--trace", "5"],
+    ] {
         let first = result(&[args, &["--threads", "1"]].concat());
         assert_eq!(first, result(&[args, &["--threads", "2"]].concat()));
         assert_eq!(first, result(args));
+    }
+}
+
+#[test]
+fn rounds_have_seeds_of_their_own_and_add_up() {
+    let run = |args: &[&str]| -> RunOutcome {
+        serde_json::from_str(&result(&[args, &["--json"]].concat())).expect("an outcome")
+    };
+    let together = run(&["--seed", "7", "--rounds", "3"]);
+    let [experiment] = &together.experiments[..] else { panic!("one experiment") };
+    assert_eq!((experiment.rounds.planned, experiment.rounds.done), (3, 3));
+    for (number, arm) in experiment.arms.iter().enumerate() {
+        assert_eq!(arm.offered, arm.rounds.iter().map(|round| round.offered).sum::<u64>());
+        for (round, seed) in arm.rounds.iter().zip(["7", "8", "9"]) {
+            let alone = run(&["--seed", seed, "--rounds", "1"]);
+            assert_eq!(round, &alone.experiments[0].arms[number].rounds[0]);
+            assert_eq!(round.seed.to_string(), seed);
+        }
     }
 }
 
@@ -57,7 +77,7 @@ fn nothing_is_kept_unless_asked_and_then_like_a_run() {
     let kept = sim(&dir, &["--save", "--set", "rate=60/s", "--only", "both"]);
     let [path] = &runs(&dir)[..] else { panic!("one run: {kept:?}") };
     let run = outcome(path);
-    assert!(matches!(run.world, RunWorld::Virtual(_)) && run.arms.len() == 1, "{run:?}");
+    assert!(matches!(run.world, RunWorld::Virtual(_)) && run.experiments[0].arms.len() == 1, "{run:?}");
     let saved = fs::read_to_string(path.join("experiment.toml")).expect("experiment.toml");
     assert_eq!(saved, EXPERIMENT.replace("120/s", "60/s"));
     let mut show = inflight();
@@ -65,20 +85,45 @@ fn nothing_is_kept_unless_asked_and_then_like_a_run() {
     assert_eq!(Said::by(show).stdout, kept.stdout);
 }
 
+/// A run that was saved with schema 2, and the report that it had then.
+const OLD_RUN: &str = include_str!("../../../../docs/results/four-endpoints.json");
+
 #[test]
-fn runs_that_were_saved_before_there_were_two_worlds_are_still_shown() {
+fn runs_of_older_schemas_are_still_shown() {
+    let mut json: serde_json::Value = serde_json::from_str(OLD_RUN).expect("JSON");
+    let mut shown = Vec::new();
+    for schema in [2, 1] {
+        let dir = Dir::new();
+        if schema == 1 {
+            // It knew no world but the live one.
+            json["schema"] = 1.into();
+            json.as_object_mut().expect("a table").remove("world");
+        }
+        fs::create_dir_all(dir.path().join("runs/old")).expect("a folder");
+        dir.file("runs/old/run.json", json.to_string());
+        let mut show = inflight();
+        show.current_dir(dir.path()).args(["show", "old"]);
+        let said = Said::by(show);
+        assert_eq!((said.code, said.stdout.contains("no machine")), (0, false), "{said:?}");
+        shown.push(said.stdout);
+    }
+    assert_eq!(shown[0], shown[1]);
+}
+
+#[test]
+fn several_experiments_are_one_run() {
     let dir = Dir::new();
-    sim(&dir, &["--save"]);
-    let path = runs(&dir).remove(0).join("run.json");
-    let mut json: serde_json::Value =
-        serde_json::from_str(&fs::read_to_string(&path).expect("run.json")).expect("JSON");
-    json.as_object_mut().expect("a table").remove("world");
-    json["schema"] = 1.into();
-    fs::write(&path, json.to_string()).expect("written");
-    let mut show = inflight();
-    show.current_dir(dir.path()).arg("show");
-    let said = Said::by(show);
-    assert_eq!((said.code, said.stdout.contains("virtual")), (0, false), "{said:?}");
+    dir.file("other.toml", EXPERIMENT);
+    let said = sim(&dir, &["other.toml", "mine.toml", "--save", "--only", "both"]);
+    let [path] = &runs(&dir)[..] else { panic!("one run: {said:?}") };
+    let names: Vec<String> = outcome(path).experiments.into_iter().map(|e| e.name).collect();
+    assert_eq!(names, ["mine", "other", "mine"]);
+    for folder in ["mine", "other", "mine-2"] {
+        assert_eq!(
+            fs::read_to_string(path.join(folder).join("experiment.toml")).expect("a file"),
+            EXPERIMENT
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::say_speed;
 use crate::{
     cli,
-    commands::{Exit, library::Source, workers::Workers},
+    commands::{Exit, json::json, library::Source, workers::Workers},
     terminal::{StatusLine, ink, print, say},
 };
 use anyhow::Context as _;
@@ -47,7 +47,7 @@ pub(super) fn run(
         rows: swept.rows,
     };
     let text = match flags {
-        _ if flags.json => format!("{}\n", serde_json::to_string_pretty(&outcome)?),
+        _ if flags.json => json(&outcome)?,
         _ if flags.csv => report::sweep_csv(&outcome),
         _ => report::sweep(&outcome, &*ink()),
     };

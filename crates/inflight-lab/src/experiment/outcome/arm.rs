@@ -1,19 +1,15 @@
-//! What a run found, as plain data: what is saved, shown and compared.
+//! One arm of an experiment: all its rounds together, and each in a few figures.
 
-use super::Document;
+use super::shape::{Event, Finding, Heat, TailPoint, Timeline, supports, tail};
 use crate::{
     audit::Audit,
-    record::{Ending, Record, Tick},
-    sim::Trace,
+    record::{Ending, Record},
     theory::Beside,
-    twin::{TimerError, Twin},
+    twin::Twin,
 };
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
-
-/// The version of `run.json`. Older ones are read as well: 1 knew no world but the live one, and no twins.
-pub const SCHEMA: u32 = 2;
 
 /// A run whose requests were sent later than this at the 99th percentile measured its driver, not its target.
 pub const MAX_LATENESS_P99: Duration = Duration::from_millis(10);
@@ -22,86 +18,7 @@ pub const MAX_LATENESS_P99: Duration = Duration::from_millis(10);
 /// counted time are in one side of the equation only.
 pub const MAX_LITTLE_ERROR: f64 = 0.05;
 
-/// A whole run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunOutcome {
-    /// [`SCHEMA`].
-    pub schema: u32,
-    /// Names the run and its directory.
-    pub id: String,
-    /// The version of Inflight that made it.
-    pub version: String,
-    /// The experiment's name.
-    pub experiment: String,
-    /// What it asked.
-    pub question: Option<String>,
-    /// When it started, seconds since 1970 (UTC).
-    pub started_unix_s: u64,
-    /// Where it took place.
-    #[serde(default)]
-    pub world: RunWorld,
-    /// The machine: processors, system.
-    pub machine: String,
-    /// Decided everything random.
-    pub seed: u64,
-    /// Durations were multiplied by this, rates divided.
-    pub time_scale: f64,
-    /// How late this machine's timers were just before the run.
-    #[serde(default)]
-    pub timers: Option<TimerError>,
-    /// What was offered, in words.
-    pub workload: String,
-    /// Length of the counted part in nanoseconds.
-    pub counted_ns: u64,
-    /// Whether every planned arm was measured to its end.
-    pub complete: bool,
-    /// Whether its figures can be trusted.
-    pub validity: Validity,
-    /// The arms, in their file's order.
-    pub arms: Vec<ArmOutcome>,
-}
-
-/// The world in which a run took place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunWorld {
-    /// Real requests to a real server, in real time.
-    #[default]
-    Live,
-    /// Virtual time: the same code, no machine.
-    Virtual(VirtualTime),
-}
-
-/// What a run in virtual time was like. Equal runs are equal in this, too.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VirtualTime {
-    /// How long it lasted in virtual nanoseconds, all arms together.
-    pub elapsed_ns: u64,
-    /// A hash of all events of all arms, in hexadecimal.
-    pub hash: String,
-}
-
-impl VirtualTime {
-    /// Of the worlds of a run's arms.
-    pub fn of(arms: &[Trace]) -> VirtualTime {
-        let (elapsed_ns, hash) = arms.iter().fold((0, 0_u64), |(elapsed, hash), trace| {
-            (elapsed + trace.ended.as_nanos(), hash.rotate_left(5) ^ trace.hash)
-        });
-        VirtualTime { elapsed_ns, hash: format!("{hash:016x}") }
-    }
-}
-
-/// Whether a run's figures can be trusted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Validity {
-    /// Why not; empty if they can.
-    pub problems: Vec<String>,
-}
-
-/// One arm.
+/// One arm: all its rounds together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmOutcome {
@@ -113,7 +30,7 @@ pub struct ArmOutcome {
     pub endings: BTreeMap<Ending, u64>,
     /// Good answers per second; with an objective, those that met it.
     pub goodput_per_s: f64,
-    /// Latency of good answers from the intended start.
+    /// Latency of good answers from the intended start. Percentiles are those of all rounds' requests together.
     pub completed: Latencies,
     /// Latency of every answer, good or not.
     pub answered: Latencies,
@@ -130,21 +47,79 @@ pub struct ArmOutcome {
     pub in_flight_peak: u32,
     /// Little's law, checked.
     pub little: Little,
-    /// The run in tenths of a second.
-    pub timeline: Vec<Tick>,
-    /// What its driver says about itself; absent in virtual time.
+    /// The same in each round.
+    pub rounds: Vec<RoundFigures>,
+    /// Latency of good answers at a grid of quantiles, as far as their number supports it.
+    pub tail: Vec<TailPoint>,
+    /// The first round over time.
+    pub timeline: Timeline,
+    /// Latency of good answers over time, in the first round.
+    pub heat: Heat,
+    /// What happened in the first round, in order of time.
+    pub events: Vec<Event>,
+    /// What that means.
+    pub findings: Vec<Finding>,
+    /// What its driver says about itself, in the round of which it could say the least good; absent in virtual time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Audit>,
     /// What formulas say about it.
-    #[serde(default)]
     pub theory: Option<Beside>,
-    /// The same requests in virtual time.
-    #[serde(default)]
+    /// The same requests in virtual time: those of the first round.
     pub twin: Option<Twin>,
 }
 
+/// One round of an arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoundFigures {
+    /// Decided everything random in this round.
+    pub seed: u64,
+    /// As in [`ArmOutcome`], like all that follows.
+    pub offered: u64,
+    /// What became of them.
+    pub endings: BTreeMap<Ending, u64>,
+    /// Good answers per second.
+    pub goodput_per_s: f64,
+    /// Latency of good answers.
+    pub completed: Latencies,
+    /// Latency of every answer.
+    pub answered: Latencies,
+    /// How late requests were sent.
+    pub lateness: Latencies,
+    /// Waits for a permit.
+    pub wait: Option<Latencies>,
+    /// Requests in flight, averaged over time.
+    pub in_flight_mean: f64,
+    /// The most requests in flight.
+    pub in_flight_peak: u32,
+    /// Little's law, checked.
+    pub little: Little,
+    /// The phases in which claims were made.
+    pub phases: Vec<PhaseFigures>,
+}
+
+/// One phase of one round: requests that should have started in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseFigures {
+    /// The phase's name.
+    pub name: String,
+    /// Requests that should have started in it.
+    pub offered: u64,
+    /// Good answers to them, per second of the phase.
+    pub goodput_per_s: f64,
+    /// Median latency of these answers in nanoseconds.
+    pub p50_ns: u64,
+    /// 95th percentile.
+    pub p95_ns: u64,
+    /// 99th percentile.
+    pub p99_ns: u64,
+    /// Requests in flight, averaged over the phase.
+    pub in_flight_mean: f64,
+}
+
 /// A distribution of durations in a few numbers; all zero if there were none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Latencies {
     /// How many.
@@ -157,8 +132,15 @@ pub struct Latencies {
     pub p95_ns: u64,
     /// 99th percentile in nanoseconds.
     pub p99_ns: u64,
+    /// 99.9th percentile in nanoseconds, if there are enough of them: ten lie beyond it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p999_ns: Option<u64>,
     /// Largest in nanoseconds.
     pub max_ns: u64,
+    /// What lies above this quantile is a lower bound: so many requests timed out, or had no answer when the driver stopped
+    /// waiting, that nobody knows how long they would have taken. Absent if there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lower_bound_above: Option<f64>,
 }
 
 impl Latencies {
@@ -171,13 +153,26 @@ impl Latencies {
             p50_ns: at(0.5),
             p95_ns: at(0.95),
             p99_ns: at(0.99),
+            p999_ns: supports(histogram.len(), 0.999).then(|| at(0.999)),
             max_ns: histogram.max() * 1000,
+            lower_bound_above: None,
         }
+    }
+
+    /// The same where `missing` more would have been in it, had they not been cut short.
+    pub fn without(self, missing: u64) -> Latencies {
+        let share = self.count as f64 / (self.count + missing).max(1) as f64;
+        Latencies { lower_bound_above: (missing > 0).then_some(share), ..self }
+    }
+
+    /// Whether the quantile `quantile` is a lower bound only.
+    pub fn is_lower_bound(&self, quantile: f64) -> bool {
+        self.lower_bound_above.is_some_and(|share| quantile > share)
     }
 }
 
 /// What users went through who retry. Those who were still trying at the end are not in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UsersOutcome {
     /// From the intended start of the first attempt to the good answer.
@@ -198,38 +193,78 @@ pub struct Little {
     pub error: f64,
 }
 
-impl ArmOutcome {
-    /// Sums a record up.
-    pub fn of(name: &str, record: &Record) -> ArmOutcome {
+impl Little {
+    /// Of a record.
+    pub fn of(record: &Record) -> Little {
         let (in_flight, lambda_w) = (record.in_flight_mean(), record.lambda_w());
         let error = if in_flight > 0.0 { lambda_w / in_flight - 1.0 } else { 0.0 };
+        Little { in_flight, lambda_w, error }
+    }
+}
+
+impl RoundFigures {
+    /// Sums a round's record up.
+    pub fn of(seed: u64, record: &Record) -> RoundFigures {
+        let arm = ArmOutcome::figures(record);
+        RoundFigures {
+            seed,
+            offered: arm.offered,
+            endings: arm.endings,
+            goodput_per_s: arm.goodput_per_s,
+            completed: arm.completed,
+            answered: arm.answered,
+            lateness: arm.lateness,
+            wait: arm.wait,
+            in_flight_mean: arm.in_flight_mean,
+            in_flight_peak: arm.in_flight_peak,
+            little: arm.little,
+            phases: Vec::new(),
+        }
+    }
+}
+
+impl ArmOutcome {
+    /// Sums a record up; it may be one of several rounds, put together. Rounds, events, theory and twin are left open.
+    pub fn of(name: &str, record: &Record) -> ArmOutcome {
         ArmOutcome {
             name: name.into(),
+            tail: tail(&record.completed),
+            timeline: Timeline::of(record),
+            heat: Heat::of(record),
+            ..ArmOutcome::figures(record)
+        }
+    }
+
+    /// The same without a name and without its course over time.
+    pub(in crate::experiment) fn figures(record: &Record) -> ArmOutcome {
+        let ended = |ending| record.endings.get(&ending).copied().unwrap_or(0);
+        let unfinished = ended(Ending::Unfinished);
+        ArmOutcome {
+            name: String::new(),
             offered: record.offered,
             endings: record.endings.clone(),
             goodput_per_s: record.in_time as f64 / record.counted().as_secs_f64().max(1e-9),
-            completed: Latencies::of(&record.completed),
-            answered: Latencies::of(&record.answered),
+            completed: Latencies::of(&record.completed)
+                .without(ended(Ending::TimedOut) + ended(Ending::Abandoned) + unfinished),
+            answered: Latencies::of(&record.answered).without(ended(Ending::Abandoned) + unfinished),
             lateness: Latencies::of(&record.lateness),
             wait: (!record.wait.is_empty()).then(|| Latencies::of(&record.wait)),
             users: record
                 .users
                 .as_ref()
                 .map(|u| UsersOutcome { served: Latencies::of(&u.served), gave_up: u.gave_up }),
-            in_flight_mean: in_flight,
+            in_flight_mean: record.in_flight_mean(),
             in_flight_peak: record.in_flight_peak(),
-            little: Little { in_flight, lambda_w, error },
-            timeline: record.timeline.clone(),
+            little: Little::of(record),
+            rounds: Vec::new(),
+            tail: Vec::new(),
+            timeline: Timeline::default(),
+            heat: Heat::default(),
+            events: Vec::new(),
+            findings: Vec::new(),
             driver: None,
             theory: None,
             twin: None,
-        }
-    }
-
-    /// Sets theory beside every arm of a run of the experiment `document`.
-    pub fn set_theory(arms: &mut [ArmOutcome], document: &Document) {
-        for arm in arms {
-            arm.theory = document.number_of(&arm.name).map(|number| Beside::of(document, number));
         }
     }
 

@@ -1,0 +1,164 @@
+//! What a run found, as plain data: what is saved, shown and compared.
+//!
+//! One invocation of `run` or `sim` is one [`RunOutcome`]; it holds an [`ExperimentOutcome`] for each experiment, and that an
+//! [`ArmOutcome`] for each arm and a [`Verdict`] for each hypothesis.
+
+mod arm;
+mod older;
+mod shape;
+mod verdict;
+
+pub use arm::{
+    ArmOutcome, Latencies, Little, MAX_LATENESS_P99, MAX_LITTLE_ERROR, PhaseFigures, RoundFigures,
+    UsersOutcome,
+};
+pub use older::UnreadableRun;
+pub use shape::{Event, EventKind, Finding, Heat, Rule, Slice, TAIL_GRID, TailPoint, Timeline, tail};
+pub use verdict::{Censored, Control, Effect, Margin, Unit, Verdict, VerdictKind};
+
+use super::{Document, SweepOutcome};
+use crate::{sim::Trace, theory::Beside, twin::TimerError};
+use serde::{Deserialize, Serialize};
+
+/// The version of `run.json`. Older ones are read as well ([`RunOutcome::read`]): 1 knew no world but the live one and no
+/// twins; 2 had a single experiment, measured once.
+pub const SCHEMA: u32 = 3;
+
+/// A whole run: one invocation, one directory, one report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOutcome {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Names the run and its directory.
+    pub id: String,
+    /// The version of Inflight that made it.
+    pub version: String,
+    /// When it started, seconds since 1970 (UTC).
+    pub started_unix_s: u64,
+    /// Where it took place.
+    pub world: RunWorld,
+    /// The machine: processors, system.
+    pub machine: String,
+    /// How late this machine's timers were just before the run.
+    pub timers: Option<TimerError>,
+    /// Whether everything that was planned was measured to its end.
+    pub complete: bool,
+    /// Whether its figures can be trusted: what all experiments found wrong with theirs.
+    pub validity: Validity,
+    /// The experiments, in the order in which they were asked for.
+    pub experiments: Vec<ExperimentOutcome>,
+}
+
+/// One experiment of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExperimentOutcome {
+    /// Its name.
+    pub name: String,
+    /// What it asked.
+    pub question: Option<String>,
+    /// Where the question comes from.
+    pub source: Option<String>,
+    /// Decided everything random: round r has this seed plus r.
+    pub seed: u64,
+    /// Durations were multiplied by this, rates divided.
+    pub time_scale: f64,
+    /// What was offered, in words.
+    pub workload: String,
+    /// Named stretches of the workload, in order of their beginning, such as `base`, `burst` and `recovery`.
+    pub phases: Vec<Phase>,
+    /// How much of the beginning of each round was not counted, in nanoseconds.
+    pub warmup_ns: u64,
+    /// Length of the counted part of one round in nanoseconds.
+    pub counted_ns: u64,
+    /// How often every arm was measured.
+    pub rounds: Rounds,
+    /// Whether its figures can be trusted.
+    pub validity: Validity,
+    /// The arms, in their file's order.
+    pub arms: Vec<ArmOutcome>,
+    /// What became of its hypotheses, in their file's order.
+    pub verdicts: Vec<Verdict>,
+    /// What shows that the measurement can be trusted, and how much.
+    pub controls: Vec<Control>,
+    /// A knee curve, always in virtual time.
+    pub sweep: Option<SweepOutcome>,
+    /// The answer to the question, in a plain sentence with numbers.
+    pub answer: Option<String>,
+}
+
+/// A named stretch of a workload. A name can come several times, once for each burst for example.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// Its name: `a-z`, `0-9` and `-`.
+    pub name: String,
+    /// When it begins, in nanoseconds since the round's start, warm-up included.
+    pub from_ns: u64,
+    /// When it ends.
+    pub to_ns: u64,
+}
+
+/// How often every arm was measured. In each round all arms get the same requests; every round has requests of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rounds {
+    /// Rounds that were planned beforehand; verdicts are given after these and never earlier.
+    pub planned: u32,
+    /// Rounds in which every arm was measured to its end.
+    pub done: u32,
+}
+
+/// The world in which a run took place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunWorld {
+    /// Real requests to a real server, in real time.
+    #[default]
+    Live,
+    /// Virtual time: the same code, no machine.
+    Virtual(VirtualTime),
+}
+
+/// What a run in virtual time was like. Equal runs are equal in this, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VirtualTime {
+    /// How long it lasted in virtual nanoseconds, everything together.
+    pub elapsed_ns: u64,
+    /// A hash of all events of everything, in hexadecimal.
+    pub hash: String,
+}
+
+impl VirtualTime {
+    /// Of the worlds of a run's trials.
+    pub fn of(trials: &[Trace]) -> VirtualTime {
+        let (elapsed_ns, hash) = trials.iter().fold((0, 0_u64), |(elapsed, hash), trace| {
+            (elapsed + trace.ended.as_nanos(), hash.rotate_left(5) ^ trace.hash)
+        });
+        VirtualTime { elapsed_ns, hash: format!("{hash:016x}") }
+    }
+}
+
+/// Whether a run's figures can be trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Validity {
+    /// Why not; empty if they can.
+    pub problems: Vec<String>,
+}
+
+impl ExperimentOutcome {
+    /// The arm `name`.
+    pub fn arm(&self, name: &str) -> Option<&ArmOutcome> {
+        self.arms.iter().find(|arm| arm.name == name)
+    }
+
+    /// Sets theory beside every arm of a run of the experiment `document`.
+    pub fn set_theory(&mut self, document: &Document) {
+        for arm in &mut self.arms {
+            arm.theory = document.number_of(&arm.name).map(|number| Beside::of(document, number));
+        }
+    }
+}
