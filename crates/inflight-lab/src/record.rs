@@ -3,6 +3,7 @@
 pub use crate::ending::Ending;
 
 use crate::{
+    audit::Effort,
     course::{Course, lengths},
     log::Log,
     wire::{Wire, Wires, add_counts, add_histogram},
@@ -125,6 +126,8 @@ pub struct Record {
     pub log: Option<Log>,
     /// What was seen on connections, if the target has them.
     pub wires: Option<Box<Wires>>,
+    /// What driving cost, if there was a machine that could tell.
+    pub effort: Option<Effort>,
     /// Whether requests have a schedule that they can be late for.
     has_schedule: bool,
     objective: Duration,
@@ -184,6 +187,7 @@ impl Record {
             log: None,
             course: Course::new(start, workload),
             wires: None,
+            effort: None,
             start,
             tick: lengths(workload.duration).0,
             in_flight: Gauge { changed: start, ..Gauge::default() },

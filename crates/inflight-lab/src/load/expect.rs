@@ -200,6 +200,7 @@ mod tests {
             lateness: Spread::of(&all, 0, Duration::ZERO),
             wire: None,
             audit: None,
+            tick_ns: 100_000_000,
             timeline: vec![Tick::default()],
         }
     }

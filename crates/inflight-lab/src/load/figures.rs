@@ -2,7 +2,7 @@
 //! and a bound where requests had not ended.
 
 use crate::{
-    audit::{Audit, Effort},
+    audit::Audit,
     record::{Ending, Record, Tick},
     wire::{Coarse, Wires, add_counts},
 };
@@ -136,7 +136,9 @@ pub struct LoadFigures {
     pub wire: Option<WireFigures>,
     /// What the driver says about itself; absent without connections.
     pub audit: Option<Audit>,
-    /// The run in tenths of a second, the warm-up included.
+    /// The length of a tick of the timeline, in nanoseconds.
+    pub tick_ns: u64,
+    /// The run in ticks, the warm-up included.
     pub timeline: Vec<Tick>,
 }
 
@@ -187,9 +189,8 @@ pub struct SecondFigures {
 }
 
 impl LoadFigures {
-    /// Of a closed record; `bound` is how long requests were waited for before they were given up, `effort` what the driver's
-    /// machine says.
-    pub fn of(name: &str, record: &Record, bound: Duration, effort: Option<Effort>) -> LoadFigures {
+    /// Of a closed record; `bound` is how long requests were waited for before they were given up.
+    pub fn of(name: &str, record: &Record, bound: Duration) -> LoadFigures {
         LoadFigures {
             name: name.into(),
             offered: record.offered,
@@ -199,9 +200,16 @@ impl LoadFigures {
             intended: Spread::of(&record.answered, unanswered(&record.endings), bound),
             lateness: Spread::of(&record.lateness, 0, Duration::ZERO),
             wire: record.wires.as_deref().map(|wires| WireFigures::of(wires, bound)),
-            audit: effort.and_then(|effort| Audit::of(record, effort)),
+            audit: record.effort.and_then(|effort| Audit::of(record, effort)),
+            tick_ns: record.tick_length().as_nanos() as u64,
             timeline: record.timeline.clone(),
         }
+    }
+
+    /// Names the classes of a mix, in its order.
+    pub fn name_classes(&mut self, names: &[String]) {
+        let classes = self.wire.iter_mut().flat_map(|wire| &mut wire.classes);
+        classes.zip(names).for_each(|(class, name)| class.name.clone_from(name));
     }
 
     /// How many requests ended so.

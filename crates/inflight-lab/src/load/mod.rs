@@ -21,7 +21,7 @@ use inflight_strategies::{
     rt::{First, Instant, Task as _, World, race},
     service::Service,
 };
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, future::poll_fn, sync::Arc, task::Poll};
 use user::User;
 
 /// A request about to be sent.
@@ -146,6 +146,10 @@ impl<W: World> Driver<W> {
                 Some(retry) => self.world.spawn("request", async move { user.persist(shot, retry).await }),
             };
             task.detach();
+            if now > shot.intended {
+                // A driver that is behind lets its requests go out one by one, not all once it has caught up.
+                yielded().await;
+            }
         }
     }
 
@@ -164,4 +168,18 @@ impl<W: World> Driver<W> {
         };
         (0..users.count).filter(|user| share.has(u64::from(*user))).map(invite).collect()
     }
+}
+
+/// Lets everyone else who is ready go on first.
+async fn yielded() {
+    let mut has_yielded = false;
+    poll_fn(|cx| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -181,6 +181,7 @@ mod tests {
             lateness: Spread::default(),
             wire: None,
             audit: None,
+            tick_ns: 100_000_000,
             timeline: Vec::new(),
         }
     }

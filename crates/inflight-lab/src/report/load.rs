@@ -264,7 +264,8 @@ pub fn by_second_csv(targets: &[LoadFigures]) -> String {
     );
     for target in targets {
         let seconds = target.wire.as_ref().map_or(&[][..], |wire| &wire.seconds);
-        for (number, ticks) in target.timeline.chunks(10).enumerate() {
+        let per_second = (1_000_000_000 / target.tick_ns.max(1)).max(1) as usize;
+        for (number, ticks) in target.timeline.chunks(per_second).enumerate() {
             let sum = |pick: fn(&crate::record::Tick) -> u32| {
                 ticks.iter().map(|tick| u64::from(pick(tick))).sum::<u64>()
             };
@@ -347,7 +348,7 @@ mod tests {
                 reply,
             });
         }
-        let record = recorder.close(at(15_000_000));
+        let mut record = recorder.close(at(15_000_000));
         let effort = Effort {
             workers: 2,
             realtime: false,
@@ -355,7 +356,8 @@ mod tests {
             busiest_share: 0.01,
             stolen_share: Some(0.0),
         };
-        LoadFigures::of("async", &record, Duration::from_secs(10), Some(effort))
+        record.effort = Some(effort);
+        LoadFigures::of("async", &record, Duration::from_secs(10))
     }
 
     #[test]

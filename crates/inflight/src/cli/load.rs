@@ -3,13 +3,14 @@
 use super::{Runs, duration, positive_duration};
 use clap::Args;
 use inflight_strategies::units::Rate;
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// Flags of `load`.
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub struct Load {
-    /// What to drive, such as http://127.0.0.1:8080/async; several get the same arrivals at the same time
+    /// What to drive, such as http://127.0.0.1:8080/async; several get the same arrivals at the same time; {id}
+    /// and {random:N} in a path stand for numbers
     #[arg(required_unless_present = "selftest", value_name = "URL")]
     pub urls: Vec<String>,
 
@@ -41,6 +42,30 @@ pub struct Load {
     /// The most connections to each target; requests that wait for one are counted, and their wait is in their latency
     #[arg(short, long, help_heading = "What", value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub connections: u32,
+    /// The method [default: GET, or POST with a body]
+    #[arg(short = 'X', long, help_heading = "What", value_name = "METHOD")]
+    pub method: Option<String>,
+    /// A header, such as "accept: text/html"; may be given several times
+    #[arg(short = 'H', long, help_heading = "What", value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The body, or @FILE
+    #[arg(short, long, help_heading = "What", value_name = "TEXT")]
+    pub body: Option<String>,
+    /// A weighted mix of requests to one host, a line each: WEIGHT METHOD PATH [@BODY-FILE]; up to 16
+    #[arg(long, help_heading = "What", value_name = "FILE", conflicts_with_all = ["method", "body"])]
+    pub mix: Option<PathBuf>,
+    /// How long a request may take; what is not there then is abandoned, and took at least that long
+    #[arg(long, help_heading = "What", value_name = "TIME", value_parser = positive_duration)]
+    pub timeout: Option<Duration>,
+    /// Connect to this socket instead of the URL's host
+    #[arg(long, help_heading = "What", value_name = "PATH")]
+    pub unix_socket: Option<PathBuf>,
+    /// Addresses of this machine to connect from, in turn: each has ports of its own
+    #[arg(long, help_heading = "What", value_name = "ADDRESSES", value_delimiter = ',')]
+    pub source_addresses: Vec<IpAddr>,
+    /// Threads per target that send [default: one for each 25000 requests per second, at most one per processor]
+    #[arg(long, help_heading = "What", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
     /// Drive a target that is not on this machine: you must be allowed to
     #[arg(long, help_heading = "What")]
     pub allow_remote: bool,

@@ -21,6 +21,7 @@ mod workers;
 
 use crate::{
     cli::{Cli, Command},
+    driver::raise_open_files,
     terminal::{print, say},
 };
 use clap::CommandFactory as _;
@@ -131,22 +132,6 @@ fn man() -> anyhow::Result<Exit> {
 /// A variable of the environment, if it is set and text.
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-/// Raises the limit on open files as far as the system lets us and returns it: each request in flight needs one.
-fn raise_open_files() -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    const WANTED: u64 = 1 << 18;
-    let now = getrlimit(Resource::Nofile);
-    let hard = now.maximum.unwrap_or(u64::MAX);
-    let higher = [(WANTED, WANTED.max(hard)), (hard.min(WANTED), hard)];
-    for (current, maximum) in higher {
-        let limit = Rlimit { current: Some(current), maximum: Some(maximum) };
-        if now.current.is_some_and(|c| c < current) && setrlimit(Resource::Nofile, limit).is_ok() {
-            return current;
-        }
-    }
-    now.current.unwrap_or(WANTED)
 }
 
 /// A runtime with `workers` threads, or one per processor.

@@ -12,6 +12,7 @@ mod connections;
 mod contract;
 mod cut_short;
 mod draws;
+mod driver;
 mod environment;
 mod explain;
 mod help;

@@ -262,7 +262,7 @@ impl ArmOutcome {
             heat: Heat::default(),
             events: Vec::new(),
             findings: Vec::new(),
-            driver: None,
+            driver: record.effort.and_then(|effort| Audit::of(record, effort)),
             theory: None,
             twin: None,
         }

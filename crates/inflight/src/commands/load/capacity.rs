@@ -41,7 +41,7 @@ pub(super) async fn run(flags: &cli::Load, targets: &Targets, objective: &str) -
             return Ok(Exit::Interrupted);
         }
         seed += 1;
-        let found = figures(&driven, flags);
+        let found = figures(&driven, &targets, flags);
         if let Some(why) = report::problems(&found).into_iter().next() {
             let capacity = searching.so_far();
             return conclude(flags, &capacity, &objective, Some(format!("at {rate} {why}")));

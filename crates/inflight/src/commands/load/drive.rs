@@ -1,25 +1,36 @@
 //! One run of the driver: every target gets the workload, and the books of each come back.
 
 use super::super::interrupted;
-use super::{ask::resolve, watch};
+use super::{ask, watch};
 use crate::{
     cli,
-    http_client::{HttpTarget, Options},
-    live,
+    driver::{Ask, Epoch, Peer, Plan, Run},
+    driver::{Machine, Needs},
 };
-use http::Uri;
-use inflight_lab::{audit::Effort, load::Driver, record::Record, workload::Workload};
-use inflight_strategies::rt::{Clock as _, First, race};
-use std::{net::SocketAddr, time::Duration};
+use inflight_lab::{record::Record, workload::Workload};
+use inflight_strategies::rt::{First, Instant, race};
+use std::{net::IpAddr, time::Duration};
 
 /// Time for everything to be ready before the first request is due.
-const LEAD: Duration = Duration::from_millis(100);
+const LEAD: Instant = Instant::from_nanos(100_000_000);
+
+/// A target: how it is called, where it is, and what it is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) peer: Peer,
+    pub(super) host: String,
+    pub(super) asks: Vec<Ask>,
+}
 
 /// What is driven, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Targets {
-    all: Vec<(Uri, SocketAddr)>,
+    all: Vec<Target>,
     connections: usize,
+    sources: Vec<IpAddr>,
+    time_limit: Option<Duration>,
+    workers: Option<u32>,
     seed: u64,
     /// Whether it is shown while it goes on.
     is_watched: bool,
@@ -30,8 +41,6 @@ pub(super) struct Targets {
 pub(super) struct Driven {
     /// The books of every target, by name.
     pub(super) records: Vec<(String, Record)>,
-    /// What the driver's machine says, if it is known.
-    pub(super) effort: Option<Effort>,
     /// Whether it was not interrupted.
     pub(super) is_complete: bool,
 }
@@ -39,17 +48,28 @@ pub(super) struct Driven {
 impl Targets {
     /// Those of the flags.
     pub(super) async fn of(flags: &cli::Load) -> anyhow::Result<Targets> {
-        let mut all = Vec::new();
-        for url in &flags.urls {
-            all.push(resolve(url, flags.allow_remote).await?);
-        }
-        let connections = flags.connections as usize;
-        Ok(Targets { all, connections, seed: flags.seed, is_watched: true })
+        Ok(Targets {
+            all: ask::targets(flags).await?,
+            connections: flags.connections as usize,
+            sources: flags.source_addresses.clone(),
+            time_limit: flags.timeout,
+            workers: flags.workers.map(u32::from),
+            seed: flags.seed,
+            is_watched: true,
+        })
     }
 
     /// One target at `url`, on this machine.
     pub(super) async fn one(url: &str, seed: u64) -> anyhow::Result<Targets> {
-        Ok(Targets { all: vec![resolve(url, false).await?], connections: 10_000, seed, is_watched: false })
+        Ok(Targets {
+            all: vec![ask::plain(url).await?],
+            connections: 10_000,
+            sources: Vec::new(),
+            time_limit: None,
+            workers: None,
+            seed,
+            is_watched: false,
+        })
     }
 
     /// The same with another seed.
@@ -62,40 +82,62 @@ impl Targets {
         Targets { is_watched: false, ..self.clone() }
     }
 
-    /// How many connections there may be.
-    pub(super) fn connections(&self) -> u64 {
-        (self.connections * self.all.len()) as u64
+    /// What each class of a target asks for.
+    pub(super) fn classes(&self, target: usize) -> Vec<String> {
+        self.all[target].asks.iter().map(|ask| format!("{} {}", ask.method, ask.path)).collect()
+    }
+
+    /// What this machine has too little of.
+    pub(super) fn lacks(&self) -> Vec<String> {
+        let tcp = self.all.iter().any(|target| matches!(target.peer, Peer::Tcp(_)));
+        let connections = (self.connections * self.all.len()) as u64;
+        Needs { connections, sources: self.sources.len().max(1) as u64, tcp }.lacks(&Machine::look())
+    }
+
+    fn plan(&self, target: &Target, workload: &Workload) -> Plan {
+        Plan {
+            workload: workload.clone(),
+            seed: self.seed,
+            peer: target.peer.clone(),
+            host: target.host.clone(),
+            asks: target.asks.clone(),
+            connections: self.connections,
+            sources: self.sources.clone(),
+            time_limit: self.time_limit,
+            workers: self.workers,
+            log: None,
+        }
     }
 
     /// Offers the workload to all of them at once.
     pub(super) async fn drive(&self, workload: &Workload) -> anyhow::Result<Driven> {
         let interrupt = interrupted()?;
-        let world = live::World::new(tokio::runtime::Handle::current());
-        let start = world.now() + LEAD;
-        let driver = Driver { world: world.clone(), workload: workload.clone(), seed: self.seed, start };
-        let (mut runs, mut recorders) = (Vec::new(), Vec::new());
-        let options = Options { connections: self.connections, numbered: false };
-        for (uri, address) in &self.all {
-            let target = HttpTarget::new(world.clone(), uri, *address, &options)?;
-            let (driver, recorder) = (driver.clone(), driver.recorder());
-            recorders.push((uri.path().trim_start_matches('/').to_string(), recorder.clone()));
-            runs.push(tokio::spawn(async move { driver.run(&target, &recorder).await }));
+        let epoch = Epoch::now();
+        let start = |target: &Target| self.plan(target, workload).start(epoch, LEAD);
+        let mut runs: Vec<Run> = self.all.iter().map(start).collect::<std::io::Result<_>>()?;
+        let watches = self.all.iter().zip(&runs).map(|(target, run)| (target.name.clone(), run.watch()));
+        let watching = self
+            .is_watched
+            .then(|| tokio::spawn(watch::watch(watches.collect(), workload.to_string(), workload.duration)));
+        let mut records = Vec::new();
+        let is_complete = matches!(race(end(&mut runs, &mut records), interrupt).await, First::Left(()));
+        if !is_complete {
+            runs.iter().for_each(Run::stop);
+            end(&mut runs, &mut records).await;
         }
-        let watching = self.is_watched.then(|| tokio::spawn(watch::watch(recorders.clone(), driver.clone())));
-        let all = async {
-            for run in runs {
-                run.await.expect("the driver does not panic");
-            }
-        };
-        let is_complete = matches!(race(all, interrupt).await, First::Left(()));
-        let closed = |(name, recorder): (String, std::sync::Arc<inflight_lab::record::Recorder>)| {
-            (name, recorder.close(world.now()))
-        };
-        let records = recorders.into_iter().map(closed).collect();
         if let Some(watching) = watching {
             watching.abort();
             let _ = watching.await;
         }
-        Ok(Driven { records, effort: None, is_complete })
+        let records = records.into_iter().collect::<std::io::Result<Vec<Record>>>()?;
+        let names = self.all.iter().map(|target| target.name.clone());
+        Ok(Driven { records: names.zip(records).collect(), is_complete })
+    }
+}
+
+/// Waits for the runs whose books are not there yet.
+async fn end(runs: &mut [Run], records: &mut Vec<std::io::Result<Record>>) {
+    for run in &mut runs[records.len()..] {
+        records.push(run.ended().await);
     }
 }

@@ -9,11 +9,11 @@ mod watch;
 
 use super::{Exit, raise_open_files, runtime};
 use crate::{cli, terminal::say};
-use drive::Targets;
-use inflight_lab::load::figures::LoadFigures;
+use drive::{Driven, Targets};
+use inflight_lab::{load::figures::LoadFigures, record::Record};
 
 pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
-    let files = raise_open_files();
+    raise_open_files();
     let runtime = runtime(None)?;
     let exit = if flags.selftest {
         runtime.block_on(selftest::run(flags))
@@ -22,12 +22,12 @@ pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
         let workload = ask::workload(flags)?;
         let expectations = ask::expectations(&flags.expect, "--expect")?;
         let targets = runtime.block_on(Targets::of(flags))?;
-        preflight(targets.connections(), files);
+        targets.lacks().iter().for_each(|lack| say(&format!("warning: {lack}")));
         match &flags.find_capacity {
             Some(objective) => runtime.block_on(capacity::run(flags, &targets, objective)),
             None => {
                 let driven = runtime.block_on(targets.drive(&workload))?;
-                show::show(flags, &workload, &driven, &expectations)
+                show::show(flags, &workload, &driven, &figures(&driven, &targets, flags), &expectations)
             }
         }
     };
@@ -35,20 +35,14 @@ pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
     exit
 }
 
-/// Says beforehand what the machine may not have.
-fn preflight(connections: u64, files: u64) {
-    if connections + 32 > files {
-        say(&format!(
-            "warning: {connections} connections may need more files than this process may open ({files}); fewer with -c, or \
-             a higher limit (ulimit -n)"
-        ));
-    }
-}
-
 /// The figures of every target.
-fn figures(driven: &drive::Driven, flags: &cli::Load) -> Vec<LoadFigures> {
-    let of = |(name, record): &(String, inflight_lab::record::Record)| {
-        LoadFigures::of(name, record, flags.patience, driven.effort)
+fn figures(driven: &Driven, targets: &Targets, flags: &cli::Load) -> Vec<LoadFigures> {
+    // Who was given up had the least of these to answer in.
+    let bound = flags.timeout.map_or(flags.patience, |timeout| timeout.min(flags.patience));
+    let of = |(i, (name, record)): (usize, &(String, Record))| {
+        let mut figures = LoadFigures::of(name, record, bound);
+        figures.name_classes(&targets.classes(i));
+        figures
     };
-    driven.records.iter().map(of).collect()
+    driven.records.iter().enumerate().map(of).collect()
 }

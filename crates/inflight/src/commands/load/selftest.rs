@@ -53,11 +53,12 @@ pub(super) async fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
 async fn test(trial: Trial, flags: &cli::Load) -> anyhow::Result<Option<Tested>> {
     let target = TargetApp::start_with(&arguments(&trial))?;
     let url = format!("http://{}{}", target.address, trial.path);
-    let driven = Targets::one(&url, trial.seed).await?.drive(&trial.workload).await?;
+    let targets = Targets::one(&url, trial.seed).await?;
+    let driven = targets.drive(&trial.workload).await?;
     if !driven.is_complete {
         return Ok(None);
     }
-    let figures = super::figures(&driven, flags).remove(0);
+    let figures = super::figures(&driven, &targets, flags).remove(0);
     let all = trial.compare(&figures);
     Ok(Some(Tested { trial, figures, all }))
 }
@@ -100,6 +101,10 @@ fn text(done: &[Tested]) -> String {
                 "  ✗ {} offered, {sum} ended, {:?}\n",
                 tested.figures.offered, tested.figures.endings
             ));
+        }
+        if tested.figures.lateness.p99_ns.is_some_and(|late| late > 1_000_000) {
+            let late = tested.figures.lateness.p99_ns.map_or(String::new(), |late| ms(late as f64));
+            out.push_str(&format!("  ! requests were begun late, {late} ms at p99: is the machine busy?\n"));
         }
         report::problems(std::slice::from_ref(&tested.figures))
             .iter()

@@ -2,11 +2,12 @@
 
 use super::super::{
     Exit,
-    measured::{Subject, outcome},
-    run::{histogram_log, save},
+    json::json,
+    measured::{Books, Run, Subject},
+    run::{histogram_log, save_run},
     runs::RunDir,
 };
-use super::{drive::Driven, figures};
+use super::drive::Driven;
 use crate::{
     cli,
     telemetry::load_text,
@@ -14,11 +15,12 @@ use crate::{
 };
 use anyhow::Context as _;
 use inflight_lab::{
-    experiment::{RunOutcome, RunWorld},
+    experiment::{Rounds, RunOutcome, RunWorld},
     load::{
         expect::{Answer, Expectation},
         figures::LoadFigures,
     },
+    record::Record,
     report,
     workload::Workload,
 };
@@ -28,26 +30,28 @@ pub(super) fn show(
     flags: &cli::Load,
     workload: &Workload,
     driven: &Driven,
+    figures: &[LoadFigures],
     expectations: &[Expectation],
 ) -> anyhow::Result<Exit> {
-    let figures = figures(driven, flags);
     let dir = flags.save.then(|| RunDir::create(&flags.runs.dir)).transpose()?;
-    let outcome = summary(flags, workload, driven, &figures, dir.as_ref());
-    let answers = judge(expectations, &figures);
+    let open = |(name, record): &(String, Record)| Books::open(name, flags.seed, record.clone());
+    let books: Vec<Books> = driven.records.iter().map(open).collect();
+    let outcome = summary(flags, workload, driven, &books, dir.as_ref());
+    let answers = judge(expectations, figures);
     if let Some(dir) = &dir {
-        save(dir, &outcome, &driven.records)?;
-        dir.write("load.json", &json(&figures)?)?;
+        save_run(dir, &outcome)?;
+        dir.write("latency.hlog", &histogram_log(&books)?)?;
+        dir.write("load.json", json(&figures)?.as_bytes())?;
     }
-    files(flags, driven, &figures)?;
-    let is_csv_only = flags.csv.as_deref() == Some(Path::new("-"));
+    files(flags, &books, figures)?;
     if flags.json {
-        print(&document(&outcome, &figures, &answers)?);
-    } else if !is_csv_only {
+        print(&document(&outcome, figures, &answers)?);
+    } else if flags.csv.as_deref() != Some(Path::new("-")) {
         print(&report::result(&outcome, width(), &*ink()));
-        print(&format!("\n{}", report::load(&figures, width(), &*ink())));
+        print(&format!("\n{}", report::load(figures, width(), &*ink())));
         answers.iter().for_each(|line| print(&format!("{}\n", line.text())));
         dir.iter().for_each(|dir| {
-            print(&format!("\nData   {}/run.json, load.json, latency.hlog\n", dir.path.display()))
+            print(&format!("\nData   {}/run.json, load.json, latency.hlog\n", dir.path.display()));
         });
     }
     Ok(exit(driven.is_complete, &outcome, &answers))
@@ -100,27 +104,19 @@ fn summary(
     flags: &cli::Load,
     workload: &Workload,
     driven: &Driven,
-    figures: &[LoadFigures],
+    books: &[Books],
     dir: Option<&RunDir>,
 ) -> RunOutcome {
-    let subject = Subject {
+    let subject =
+        Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
+    let rounds = Rounds { planned: 1, done: u32::from(driven.is_complete) };
+    let run = Run {
         id: dir.map_or("load".into(), |dir| dir.id.clone()),
-        experiment: "load".into(),
-        question: None,
         started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
         world: RunWorld::Live,
-        seed: flags.seed,
-        time_scale: 1.0,
+        timers: None,
     };
-    let mut outcome = outcome(subject, workload, &driven.records, driven.is_complete);
-    outcome.validity.problems.extend(report::problems(figures));
-    outcome
-}
-
-fn json(figures: &[LoadFigures]) -> anyhow::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(figures)?;
-    text.push(b'\n');
-    Ok(text)
+    run.outcome(vec![subject.outcome(books, rounds)], driven.is_complete)
 }
 
 /// The outcome as `run` prints it, with what only a load has.
@@ -133,10 +129,10 @@ fn document(outcome: &RunOutcome, figures: &[LoadFigures], answers: &[Line]) -> 
         })
     };
     document["expectations"] = answers.iter().map(line).collect();
-    Ok(format!("{}\n", serde_json::to_string_pretty(&document)?))
+    json(&document)
 }
 
-fn files(flags: &cli::Load, driven: &Driven, figures: &[LoadFigures]) -> anyhow::Result<()> {
+fn files(flags: &cli::Load, books: &[Books], figures: &[LoadFigures]) -> anyhow::Result<()> {
     let write = |path: &Path, text: &[u8]| {
         if path == Path::new("-") {
             print(&String::from_utf8_lossy(text));
@@ -148,7 +144,7 @@ fn files(flags: &cli::Load, driven: &Driven, figures: &[LoadFigures]) -> anyhow:
         write(path, report::by_second_csv(figures).as_bytes())?;
     }
     if let Some(path) = &flags.hdr {
-        write(path, &histogram_log(&driven.records)?)?;
+        write(path, &histogram_log(books)?)?;
     }
     if let Some(path) = &flags.prometheus {
         write(path, load_text::exposition(figures).as_bytes())?;

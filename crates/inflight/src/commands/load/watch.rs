@@ -1,48 +1,43 @@
 //! What is shown while a load goes on: a few lines on the terminal, drawn again each second.
 
 use crate::{
-    live,
+    driver::Watch,
     terminal::{Canvas, ink_of_stderr, width},
 };
 use hdrhistogram::Histogram;
-use inflight_lab::{
-    load::Driver,
-    record::Recorder,
-    report::{self, Around, Moment},
-};
-use inflight_strategies::rt::Clock as _;
-use std::{sync::Arc, time::Duration};
+use inflight_lab::report::{self, Around, Moment};
+use std::time::Duration;
 
 /// One target's history, and its books as they were a second ago.
 struct Watched {
     name: String,
-    recorder: Arc<Recorder>,
+    watch: Watch,
     before: Option<Histogram<u64>>,
     moments: Vec<Moment>,
     late: Option<Duration>,
 }
 
 /// Draws until it is aborted; nothing is drawn and nothing is read if nobody can see it.
-pub(super) async fn watch(recorders: Vec<(String, Arc<Recorder>)>, driver: Driver<live::World>) {
+pub(super) async fn watch(targets: Vec<(String, Watch)>, workload: String, total: Duration) {
     let mut canvas = Canvas::new();
     if !canvas.is_shown() {
         return;
     }
-    let new = |(name, recorder)| Watched { name, recorder, before: None, moments: Vec::new(), late: None };
-    let mut all: Vec<Watched> = recorders.into_iter().map(new).collect();
-    let (workload, total) = (driver.workload.to_string(), driver.workload.duration);
+    let new = |(name, watch)| Watched { name, watch, before: None, moments: Vec::new(), late: None };
+    let mut all: Vec<Watched> = targets.into_iter().map(new).collect();
+    // A picture may be a little late: nothing is measured by it.
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
     for second in 0_u32.. {
-        driver.world.sleep_until(driver.start + Duration::from_secs(second.into())).await;
+        seconds.tick().await;
         if second > 0 {
-            all.iter_mut().for_each(|watched| watched.look(&driver));
+            all.iter_mut().for_each(Watched::look);
         }
-        let passed = driver.world.now() - driver.start;
         let ink = ink_of_stderr();
         let blocks: Vec<String> = all
             .iter()
             .map(|watched| {
-                let around =
-                    Around { name: &watched.name, workload: &workload, passed, total, late: watched.late };
+                let (name, workload, passed) = (&watched.name, &workload, watched.watch.passed());
+                let around = Around { name, workload, passed, total, late: watched.late };
                 report::live(&around, &watched.moments, width(), &*ink)
             })
             .collect();
@@ -51,14 +46,15 @@ pub(super) async fn watch(recorders: Vec<(String, Arc<Recorder>)>, driver: Drive
 }
 
 impl Watched {
-    fn look(&mut self, driver: &Driver<live::World>) {
-        let record = self.recorder.close(driver.world.now());
+    fn look(&mut self) {
+        let record = self.watch.so_far();
         let mut fresh = record.answered.clone();
         if let Some(before) = &self.before {
             fresh.subtract(before).expect("what was counted stays counted");
         }
         let at = |quantile| (!fresh.is_empty()).then(|| fresh.value_at_quantile(quantile));
-        let ticks = &record.timeline[record.timeline.len().saturating_sub(10)..];
+        let per_second = (1.0 / record.tick_length().as_secs_f64()).ceil() as usize;
+        let ticks = &record.timeline[record.timeline.len().saturating_sub(per_second)..];
         self.moments.push(Moment {
             in_flight: ticks.iter().map(|tick| tick.in_flight).max().unwrap_or(0),
             p50_us: at(0.5),

@@ -1,0 +1,54 @@
+//! How busy this machine's processors are, and how much of them a hypervisor takes away.
+
+use std::fs;
+
+/// Processor time since the start, in ticks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Usage {
+    all: u64,
+    idle: u64,
+    stolen: u64,
+}
+
+/// Shares of the processors' time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shares {
+    pub(crate) busy: f64,
+    pub(crate) stolen: f64,
+}
+
+impl Usage {
+    /// Up to now, if the system tells.
+    pub(crate) fn now() -> Option<Usage> {
+        Usage::read(&fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// From the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal (proc(5)).
+    fn read(stat: &str) -> Option<Usage> {
+        let line = stat.lines().next()?.strip_prefix("cpu ")?;
+        let ticks: Vec<u64> = line.split_whitespace().map_while(|tick| tick.parse().ok()).take(8).collect();
+        let [_, _, _, idle, waiting, _, _, stolen] = ticks[..] else { return None };
+        Some(Usage { all: ticks.iter().sum(), idle: idle + waiting, stolen })
+    }
+
+    pub(crate) fn since(&self, earlier: &Usage) -> Shares {
+        let all = self.all.saturating_sub(earlier.all).max(1) as f64;
+        let idle = self.idle.saturating_sub(earlier.idle) as f64;
+        let stolen = self.stolen.saturating_sub(earlier.stolen) as f64;
+        Shares { busy: (1.0 - (idle + stolen) / all).clamp(0.0, 1.0), stolen: stolen / all }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_of_others_is_what_was_neither_idle_nor_stolen() {
+        let before = Usage::read("cpu  100 0 50 800 50 0 0 0 0 0\ncpu0 1 2\n").expect("a line");
+        let after = Usage::read("cpu  130 0 60 840 60 0 0 10 0 0\n").expect("a line");
+        assert_eq!(after.since(&before), Shares { busy: 0.4, stolen: 0.1 });
+        assert_eq!(Usage::read("cpu  1 2 3"), None);
+        assert_eq!(Usage::read(""), None);
+    }
+}
