@@ -31,7 +31,7 @@ pub enum Command {
     /// Serve the endpoints
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
-    Load(Load),
+    Load(Box<Load>),
     /// Serve a target whose behaviour is known exactly, to try load drivers on
     Target(Target),
     /// Say all that is wrong with experiments and configurations

@@ -280,7 +280,7 @@ fn understand_ours(used: &Used) -> Result<Understood> {
     let spread = &json["load"][0]["intended"];
     let ms =
         ["p50_ns", "p95_ns", "p99_ns", "p999_ns"].map(|key| spread[key].as_f64().unwrap_or(f64::NAN) / 1e6);
-    let answered = json["arms"][0]["answered"]["count"].as_f64().unwrap_or(0.0);
+    let answered = spread["count"].as_f64().unwrap_or(0.0);
     Ok((answered, ms, json))
 }
 

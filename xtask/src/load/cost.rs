@@ -103,7 +103,7 @@ fn in_flight(bench: &Bench, client: &Client) -> Result<(f64, String)> {
     let connections = (client.kind != Kind::Ours).then_some(10_000);
     let ask = Ask { url: target.url("/after/5s"), rate, connections, seconds: 7 };
     let told = client.run("small", &ask, &bench.cores, &bench.folder)?;
-    let peak = told.json["arms"][0]["in_flight_peak"].as_f64();
+    let peak = told.json["load"][0]["in_flight_peak"].as_f64();
     let note = peak.map_or(String::new(), |peak| format!("  (peak in flight {peak})"));
     Ok((told.used.peak_mib, note))
 }

@@ -27,7 +27,7 @@ pub(super) fn scale(bench: &mut Bench) -> Result<()> {
     let mut peak = 0;
     let mut errors = Vec::new();
     for found in found {
-        let arm = &found?["arms"][0];
+        let arm = &found?["load"][0];
         peak += arm["in_flight_peak"].as_u64().unwrap_or(0);
         let endings = arm["endings"].as_object().context("no endings")?;
         errors.extend(
@@ -87,7 +87,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
 }
 
 fn judge(checks: &mut Checks, told: &Told) -> Result<()> {
-    let arm = &told.json["arms"][0];
+    let arm = &told.json["load"][0];
     let offered = arm["offered"].as_u64().context("no offered")?;
     let endings = arm["endings"].as_object().context("no endings")?;
     let sum: u64 = endings.values().filter_map(Value::as_u64).sum();
@@ -118,9 +118,9 @@ fn judge(checks: &mut Checks, told: &Told) -> Result<()> {
     Ok(())
 }
 
-/// Time in seconds and good answers of every tick of 100 ms.
+/// Time in seconds and good answers of every tick.
 fn ticks(arm: &Value) -> Vec<(f64, u64)> {
-    let list = arm["timeline"].as_array().or_else(|| arm["timeline"]["ticks"].as_array());
-    let list = list.map(Vec::as_slice).unwrap_or_default();
-    list.iter().enumerate().map(|(i, t)| (i as f64 / 10.0, t["completed"].as_u64().unwrap_or(0))).collect()
+    let list = arm["timeline"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let tick = arm["tick_ns"].as_f64().unwrap_or(1e8) / 1e9;
+    list.iter().enumerate().map(|(i, t)| (i as f64 * tick, t["completed"].as_u64().unwrap_or(0))).collect()
 }

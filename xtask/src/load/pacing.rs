@@ -6,7 +6,6 @@ use super::target::Target;
 use super::{Bench, show};
 use crate::report::Checks;
 use anyhow::{Context, Result};
-use serde_json::Value;
 
 /// What is asked of a rate: lateness in µs at p50, p99 and p99.9, and the variation of gaps.
 struct Bar {
@@ -76,9 +75,8 @@ fn row(client: &Client, pacing: &Pacing, told: &Told) -> String {
 
 /// The driver's own books: when it sent, beside when it should have.
 fn own_us(told: &Told) -> [f64; 3] {
-    let (arm, load) = (&told.json["arms"][0]["lateness"], &told.json["load"][0]["lateness"]);
-    let us = |value: &Value| value.as_f64().unwrap_or(f64::NAN) / 1e3;
-    [us(&arm["p50_ns"]), us(&arm["p99_ns"]), us(&load["p999_ns"])]
+    let late = &told.json["load"][0]["lateness"];
+    ["p50_ns", "p99_ns", "p999_ns"].map(|key| late[key].as_f64().unwrap_or(f64::NAN) / 1e3)
 }
 
 fn judge(checks: &mut Checks, bar: &Bar, pacing: &Pacing, told: &Told) {
