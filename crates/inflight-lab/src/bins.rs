@@ -66,6 +66,13 @@ impl<const BITS: u32> Bins<BITS> {
         None
     }
 
+    /// Their mean in microseconds; `None` if there are no samples.
+    pub fn mean_us(&self) -> Option<f64> {
+        let middle = |i: usize| (begin(BITS, i) + begin(BITS, i + 1)) / 2.0;
+        let sum: f64 = self.counts.iter().enumerate().map(|(i, count)| f64::from(*count) * middle(i)).sum();
+        (self.count > 0).then(|| sum / self.count as f64)
+    }
+
     /// The counts in bins four times as wide: number i begins at [`edge_us`] of i. What is below 1 µs is in the first.
     pub fn per_quarter_octave(&self) -> Vec<u32> {
         let mut rows = Vec::new();

@@ -122,17 +122,15 @@ impl Course {
         Course {
             slice,
             slices: Vec::new(),
-            stretches: Vec::new(),
+            stretches: workload
+                .watched
+                .iter()
+                .map(|(from, to)| Stretch::new(start + *from, start + *to))
+                .collect(),
             start,
             objective: workload.objective.unwrap_or(Duration::MAX),
             most: most as usize,
         }
-    }
-
-    /// Keeps books of these stretches as well.
-    pub(crate) fn watch(&mut self, stretches: &[(Duration, Duration)]) {
-        let stretch = |&(from, to): &(Duration, Duration)| Stretch::new(self.start + from, self.start + to);
-        self.stretches = stretches.iter().map(stretch).collect();
     }
 
     /// Adds the course of another part of the same run.

@@ -23,12 +23,14 @@
 pub mod audit;
 pub mod bins;
 pub mod call;
+pub mod claim;
 pub mod course;
 pub mod dependency;
 pub mod diagnosis;
 pub mod draws;
 mod ending;
 pub mod experiment;
+pub mod judge;
 pub mod load;
 pub mod log;
 mod luck;

@@ -120,6 +120,8 @@ pub struct Record {
     pub timeline: Vec<Tick>,
     /// Latencies over time, and chosen stretches.
     pub course: Course,
+    /// The most calls of services that were under way in each tick, where somebody counted.
+    pub tasks: Option<Vec<u32>>,
     /// What users went through who retry; `None` if they don't.
     pub users: Option<Experience>,
     /// Every request, if that was asked for.
@@ -186,6 +188,7 @@ impl Record {
             objective: workload.objective.unwrap_or(Duration::MAX),
             log: None,
             course: Course::new(start, workload),
+            tasks: None,
             wires: None,
             effort: None,
             start,
@@ -411,12 +414,6 @@ impl Recorder {
     /// These books with a log of every request, `most` at most.
     pub fn logging(self, most: usize) -> Self {
         self.lock().0.log = Some(Log::new(most));
-        self
-    }
-
-    /// These books with books of these stretches of the run beside them, each from and to so long after its start.
-    pub fn watching(self, stretches: &[(Duration, Duration)]) -> Self {
-        self.lock().0.course.watch(stretches);
         self
     }
 

@@ -4,10 +4,13 @@ mod load;
 
 pub use load::Load;
 
-use clap::{Args, Parser, Subcommand};
-use inflight_lab::{experiment::MAX_ROUNDS, trace::MAX_WATCHED};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use inflight_lab::{
+    experiment::{MAX_ROUNDS, VerdictKind},
+    trace::MAX_WATCHED,
+};
 use inflight_strategies::units::{ParseError, parse_duration};
-use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
 #[derive(Debug, Parser)]
@@ -66,6 +69,28 @@ pub struct Choice {
     pub rounds: Option<u32>,
 }
 
+/// What a verdict is expected to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Of which hypothesis; `None`: of each.
+    pub name: Option<String>,
+    /// What.
+    pub verdict: VerdictKind,
+}
+
+impl FromStr for Expectation {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Expectation, String> {
+        const EXPECTED: &str =
+            "expected NAME=VERDICT, such as all=holds or H1=refuted; verdicts are holds, refuted, undecided";
+        let (name, word) = text.split_once('=').ok_or(EXPECTED)?;
+        let verdict =
+            VerdictKind::ALL.into_iter().find(|kind| kind.to_string() == word.trim()).ok_or(EXPECTED)?;
+        let name = Some(name.trim()).filter(|name| *name != "all").map(str::to_string);
+        Ok(Expectation { name, verdict })
+    }
+}
+
 /// Flags of `run`.
 #[derive(Args, Debug)]
 #[command(
@@ -81,6 +106,9 @@ pub struct Run {
     /// Measure only these arms
     #[arg(long, value_name = "ARM")]
     pub only: Vec<String>,
+    /// End with 3 unless this hypothesis, or all of them, has this verdict
+    #[arg(long, value_name = "NAME=VERDICT")]
+    pub expect: Vec<Expectation>,
     /// Print run.json instead of tables
     #[arg(long)]
     pub json: bool,
@@ -120,6 +148,9 @@ pub struct Sim {
     /// Threads [default: one per processor]; the result is the same with any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// End with 3 unless this hypothesis, or all of them, has this verdict
+    #[arg(long, value_name = "NAME=VERDICT", conflicts_with_all = ["csv", "sweep", "seeds"])]
+    pub expect: Vec<Expectation>,
     /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,

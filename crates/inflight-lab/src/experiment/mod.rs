@@ -9,6 +9,7 @@ mod diagnostics;
 mod edit;
 mod factor;
 mod faults;
+mod hypotheses;
 mod layers;
 mod limits;
 mod outcome;
@@ -23,6 +24,7 @@ mod workload;
 pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};
 pub use edit::{set_in_layer, set_in_root};
 pub use factor::{Factor, FactorError, MAX_LEVELS};
+pub use hypotheses::{Hypothesis, MAX_HYPOTHESES};
 pub use layers::layer_kinds;
 pub use outcome::{
     ArmOutcome, Censored, Control, Effect, Event, EventKind, ExperimentOutcome, Finding, Heat, Latencies,

@@ -137,6 +137,24 @@ impl<'p, 'i> Value<'p, 'i> {
         self.problems.note(self.span(), message, label, vec![]);
     }
 
+    /// Notes a problem inside this value.
+    pub(super) fn note(&self, diagnostic: Diagnostic) {
+        self.problems.0.borrow_mut().push(diagnostic);
+    }
+
+    /// The values of a table whose keys are names, each called by its key.
+    pub(super) fn entries(&self) -> Option<Vec<Value<'p, 'i>>> {
+        let Some(entries) = self.node.get_ref().as_table() else {
+            self.wrong("a table: { … }");
+            return None;
+        };
+        let named = entries.iter().map(|(key, node)| {
+            let name: &str = key.get_ref();
+            Value { problems: self.problems, name: clip(name).to_string(), node }
+        });
+        Some(named.collect())
+    }
+
     /// Whether it is text.
     pub(super) fn is_string(&self) -> bool {
         self.node.get_ref().is_str()

@@ -2,6 +2,7 @@
 
 use super::{
     diagnostics::Diagnostics,
+    hypotheses::{Hypothesis, hypotheses, phases},
     layers::layer,
     profile::profile,
     reader::{Problems, ReadFile, Table, Value, transpose},
@@ -47,10 +48,14 @@ pub struct Document {
     pub rounds: u32,
     /// Whether all arms of a round are measured at the same time.
     pub together: bool,
+    /// Whether the first arm is measured twice in each round, to see what differs by chance (A/A).
+    pub control: bool,
     /// What to offer; only experiments have one.
     pub workload: Option<Workload>,
     /// The endpoints, or arms.
     pub endpoints: Vec<EndpointSpec>,
+    /// What is claimed, before anything is measured.
+    pub hypotheses: Vec<Hypothesis>,
 }
 
 impl Document {
@@ -103,6 +108,7 @@ impl SpecReader<'_> {
         let seed = root.optional("seed").map_or(Some(1), |v| v.seed());
         let time_scale = root.optional("time-scale").map_or(Some(1.0), |v| v.positive_number(1.0));
         let rounds = root.optional("rounds").map_or(Some(1), |v| v.count(1..=MAX_ROUNDS));
+        let control = root.optional("control").map_or(Some(true), |v| v.flag());
         let together = root.optional("together").map_or(Some(false), |v| v.flag());
         let is_experiment = root.has("arm") || root.has("workload");
         let workload = is_experiment.then(|| {
@@ -114,8 +120,20 @@ impl SpecReader<'_> {
         let list = if is_experiment { "arm" } else { "endpoint" };
         let endpoints =
             root.required_as(list, &format!("a table `[[{list}]]`")).and_then(|v| self.endpoints(&v, list));
+        let services = services.unwrap_or_else(|| Some(default_services()));
+        let workload: Option<Option<Workload>> = transpose(workload);
+        let claims = root.optional("hypothesis");
         root.finish();
-        let (service_a, service_b) = services.unwrap_or_else(|| Some(default_services()))?;
+        // Names in claims can be told from mistakes only if what they name is known.
+        let phases = match (&workload, &services) {
+            (Some(Some(workload)), Some((a, b))) => Some(phases(workload, a.faults.iter().chain(&b.faults))),
+            _ => None,
+        };
+        let hypotheses = claims.map_or(Some(Vec::new()), |claims| {
+            let arms: Vec<&str> = endpoints.as_ref()?.iter().map(|arm| arm.name.as_str()).collect();
+            hypotheses(&claims, &arms, phases.as_deref())
+        });
+        let (service_a, service_b) = services?;
         let document = Document {
             question: transpose(question)?,
             source: transpose(source)?,
@@ -123,10 +141,12 @@ impl SpecReader<'_> {
             time_scale: time_scale?,
             rounds: rounds?,
             together: together?,
+            control: control?,
             service_a,
             service_b,
-            workload: transpose(workload)?,
+            workload: workload?,
             endpoints: endpoints?,
+            hypotheses: hypotheses?,
         };
         Some(document.scaled())
     }
@@ -188,6 +208,7 @@ impl Document {
         let factor = self.time_scale;
         self.service_a = self.service_a.scaled(factor);
         self.service_b = self.service_b.scaled(factor);
+        self.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.claim = hypothesis.claim.scaled(factor));
         self.endpoints = self.endpoints.iter().map(|e| e.scaled(factor)).collect();
         self.workload = self.workload.map(|w| w.scaled(factor).expect("checked when it was read"));
         self

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::dependency::Latency;
 use crate::workload::{
-    Arrivals, Bursts, Gaps, MAX_RETRIES, OnOff, PATIENCE, Pause, Retry, Stage, Traffic, Users, When,
-    Workload, recorded,
+    Arrivals, Bursts, Gaps, MAX_RETRIES, NamedStretch, OnOff, PATIENCE, Pause, Retry, Stage, Traffic, Users,
+    When, Workload, recorded,
 };
 use inflight_strategies::units::Rate;
 use std::time::Duration;
@@ -21,6 +21,8 @@ const PROCESSES: &[&str] =
 const SHORTEST: Duration = Duration::from_millis(1);
 /// The most stages, and the most bursts at given times.
 const MAX_PIECES: usize = 1000;
+/// The most phases with a name.
+const MAX_PHASES: usize = 20;
 /// The most users.
 const MAX_USERS: u32 = 100_000;
 
@@ -35,6 +37,7 @@ pub(super) fn workload(value: &Value<'_, '_>, time_scale: f64, read_file: ReadFi
     let warmup = warmup_value.as_ref().map_or(Some(Duration::ZERO), Value::duration);
     let patience = table.optional("patience").map_or(Some(PATIENCE), |v| v.duration());
     let objective = table.optional("objective").map(|v| v.positive_duration());
+    let named = table.optional("phases").map_or(Some(Vec::new()), |v| named(&v));
     table.finish();
     let workload = Workload {
         traffic: traffic?,
@@ -43,6 +46,8 @@ pub(super) fn workload(value: &Value<'_, '_>, time_scale: f64, read_file: ReadFi
         warmup: warmup?,
         patience: patience?,
         objective: transpose(objective)?,
+        named: named?,
+        watched: Vec::new(),
     };
     if let Some(value) = warmup_value.filter(|_| workload.warmup >= workload.duration) {
         value.wrong("less than `duration`: nothing would be counted");
@@ -55,6 +60,31 @@ pub(super) fn workload(value: &Value<'_, '_>, time_scale: f64, read_file: ReadFi
         value.wrong(expected);
     }
     Some(workload)
+}
+
+/// `phases = { overload = ["30s", "60s"] }`
+fn named(value: &Value<'_, '_>) -> Option<Vec<NamedStretch>> {
+    let entries = value.entries()?;
+    if entries.len() > MAX_PHASES {
+        value.wrong("at most 20 phases");
+    }
+    let read: Vec<Option<NamedStretch>> = entries.iter().map(stretch).collect();
+    read.into_iter().collect()
+}
+
+fn stretch(value: &Value<'_, '_>) -> Option<NamedStretch> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !value.name.starts_with(|c: char| c.is_ascii_lowercase()) || !value.name.chars().all(legal) {
+        value.problem(format!("a phase cannot be called `{}`", value.name), "expected a-z, 0-9 and -");
+        return None;
+    }
+    let [from, to] = value.pair()?;
+    let (from, end) = (from.duration()?, to.duration()?);
+    if from >= end {
+        to.wrong("later than where the phase begins");
+        return None;
+    }
+    Some(NamedStretch::new(&value.name, from, end))
 }
 
 /// How many requests a workload offers; at most, if that depends on the answers.

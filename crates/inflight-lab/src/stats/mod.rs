@@ -1,8 +1,14 @@
 //! Estimates with their intervals. Pure arithmetic over what was measured.
 
+mod compare;
+mod correlation;
 mod student;
+mod warmup;
 
-pub use student::student_t;
+pub use compare::{Spread, holm, sign_test, wilson};
+pub use correlation::correlation_time;
+pub use student::{student_t, student_tails};
+pub use warmup::mser5;
 
 use serde::{Deserialize, Serialize};
 

@@ -23,6 +23,16 @@ pub fn student_t(freedom: u32, confidence: f64) -> f64 {
     libm::tan(0.5 * (low + high)) * libm::sqrt(f64::from(freedom))
 }
 
+/// P(|T| > `t`): what an estimate that is `t` standard errors away from the truth happens with.
+///
+/// # Panics
+/// If `freedom` is 0.
+pub fn student_tails(t: f64, freedom: u32) -> f64 {
+    assert!(freedom > 0, "one degree of freedom at least");
+    let freedom = freedom.min(MANY);
+    (1.0 - within(libm::atan(t / libm::sqrt(f64::from(freedom))), freedom)).max(0.0)
+}
+
 /// P(|T| ≤ √ν·tan θ) for ν degrees of freedom: the finite series 26.7.3 and 26.7.4 of Abramowitz and Stegun, 1964.
 fn within(theta: f64, freedom: u32) -> f64 {
     let (sin, cos) = (libm::sin(theta), libm::cos(theta));

@@ -3,12 +3,14 @@
 
 mod arrivals;
 mod curve;
+mod phases;
 mod recorded;
 mod schedule;
 mod users;
 mod words;
 
 pub use arrivals::{Arrivals, Bursts, Gaps, OnOff, Stage, When};
+pub use phases::NamedStretch;
 pub use recorded::{MAX_RECORDED, recorded};
 pub use schedule::Schedule;
 pub use users::{MAX_RETRIES, Pause, Retry, Users};
@@ -41,6 +43,10 @@ pub struct Workload {
     pub patience: Duration,
     /// A good answer that took longer is no goodput; `None`: every good answer is.
     pub objective: Option<Duration>,
+    /// Stretches to which its file gives a name; see [`Workload::phases`].
+    pub named: Vec<NamedStretch>,
+    /// Stretches of which books are kept beside those of the whole, from and to since the beginning.
+    pub watched: Vec<(Duration, Duration)>,
 }
 
 /// The patience of a workload that names none.
@@ -50,7 +56,16 @@ impl Workload {
     /// An open loop without retries.
     pub fn open(arrivals: Arrivals, duration: Duration, warmup: Duration) -> Workload {
         let traffic = Traffic::Open(arrivals);
-        Workload { traffic, retry: None, duration, warmup, patience: PATIENCE, objective: None }
+        Workload {
+            traffic,
+            retry: None,
+            duration,
+            warmup,
+            patience: PATIENCE,
+            objective: None,
+            named: Vec::new(),
+            watched: Vec::new(),
+        }
     }
 
     /// The mean arrival rate of an open loop; a closed loop has none of its own.
@@ -74,6 +89,16 @@ impl Workload {
             warmup: self.warmup.mul_f64(factor),
             patience: self.patience.mul_f64(factor),
             objective: self.objective.map(|objective| scaled(objective, factor)),
+            named: self
+                .named
+                .iter()
+                .map(|s| NamedStretch::new(&s.name, s.from.mul_f64(factor), s.to.mul_f64(factor)))
+                .collect(),
+            watched: self
+                .watched
+                .iter()
+                .map(|(from, to)| (from.mul_f64(factor), to.mul_f64(factor)))
+                .collect(),
         })
     }
 }

@@ -4,8 +4,10 @@ use super::library::Source;
 use crate::{live, terminal::StatusLine};
 use inflight_lab::{
     experiment::{
-        ArmOutcome, ExperimentOutcome, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA, Validity,
+        ArmOutcome, Document, ExperimentOutcome, Phase, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA,
+        Validity,
     },
+    judge::{Judge, answer},
     load::Driver,
     record::{Record, Recorder},
     twin::TimerError,
@@ -26,17 +28,17 @@ pub(super) struct Books {
 impl Books {
     /// Books whose first round, with this seed, is `record`.
     pub(super) fn open(name: &str, seed: u64, record: Record) -> Books {
-        Books { name: name.into(), rounds: vec![RoundFigures::of(seed, &record)], together: record }
+        Books { name: name.into(), rounds: vec![RoundFigures::of(seed, &record, &[])], together: record }
     }
 
     /// Adds a round to the books of the arm `name` in `all`, or opens them.
-    pub(super) fn add(all: &mut Vec<Books>, name: &str, seed: u64, record: Record) {
+    fn add(all: &mut Vec<Books>, name: &str, figures: RoundFigures, record: Record) {
         match all.iter_mut().find(|books| books.name == name) {
             Some(books) => {
-                books.rounds.push(RoundFigures::of(seed, &record));
+                books.rounds.push(figures);
                 books.together.absorb(&record);
             }
-            None => all.push(Books::open(name, seed, record)),
+            None => all.push(Books { name: name.into(), rounds: vec![figures], together: record }),
         }
     }
 
@@ -47,6 +49,86 @@ impl Books {
 
     fn outcome(&self) -> ArmOutcome {
         ArmOutcome { rounds: self.rounds.clone(), ..ArmOutcome::of(&self.name, &self.together) }
+    }
+}
+
+/// An experiment while it is measured, round by round. Memory does not grow with the number of rounds.
+#[derive(Debug)]
+pub(super) struct Session {
+    /// The experiment, so prepared that its rounds keep the books that its hypotheses need.
+    pub(super) document: Document,
+    /// All rounds so far, by arm.
+    pub(super) books: Vec<Books>,
+    judge: Judge,
+    phases: Vec<Phase>,
+    rounds: Rounds,
+}
+
+impl Session {
+    pub(super) fn open(document: &Document) -> Session {
+        let (judge, prepared) = Judge::plan(document, document.rounds);
+        Session {
+            phases: document.phases(),
+            document: prepared,
+            books: Vec::new(),
+            judge,
+            rounds: Rounds { planned: document.rounds, done: 0 },
+        }
+    }
+
+    /// Whether the first arm is to be measured twice in each round: where there is something to judge, and rounds to judge
+    /// it by.
+    pub(super) fn wants_control(&self) -> bool {
+        self.document.control && self.rounds.planned > 1 && !self.judge.is_idle()
+    }
+
+    /// The seed of round `number`, from 0.
+    pub(super) fn seed(&self, number: u32) -> u64 {
+        self.document.seed.wrapping_add(u64::from(number))
+    }
+
+    /// Takes the next round: every arm by its name, and the first arm measured again.
+    pub(super) fn on_round(&mut self, records: Vec<(&str, Record)>, control: Option<(&Record, &str)>) {
+        let books: Vec<(&str, &Record)> = records.iter().map(|(name, record)| (*name, record)).collect();
+        self.judge.on_round(&books);
+        if let Some((again, name)) = control {
+            books
+                .iter()
+                .filter(|(arm, _)| *arm == name)
+                .for_each(|(_, one)| self.judge.on_control(one, again));
+        }
+        self.take(records);
+        self.rounds.done += 1;
+    }
+
+    /// Takes a round that was cut short: it counts only if there is no other, for it is not of the same length.
+    pub(super) fn on_cut_round(&mut self, records: Vec<(&str, Record)>) {
+        if self.rounds.done == 0 {
+            self.take(records);
+        }
+    }
+
+    fn take(&mut self, records: Vec<(&str, Record)>) {
+        let seed = self.seed(self.rounds.done);
+        for (name, record) in records {
+            let figures = RoundFigures::of(seed, &record, &self.phases);
+            Books::add(&mut self.books, name, figures, record);
+        }
+        self.books.sort_by_key(|books| self.document.number_of(&books.name));
+    }
+
+    /// What was found; twins are left open.
+    pub(super) fn outcome(&self, source: &Source) -> ExperimentOutcome {
+        let mut outcome = Subject::of(source).outcome(&self.books, self.rounds);
+        outcome.phases = self.phases.clone();
+        outcome.verdicts = self.judge.verdicts();
+        outcome.answer = answer(&outcome.verdicts);
+        outcome.controls = self.judge.controls();
+        let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
+        outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
+        outcome.set_theory(&source.document);
+        outcome.set_diagnosis(&source.document);
+        outcome
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod expect;
 mod explain;
 mod healthcheck;
 mod json;

@@ -1,23 +1,19 @@
 //! One round of an experiment, for real: every arm in a process of its own, so that no arm inherits what another left behind.
 
-use super::{measured::progress, target_app::TargetApp};
+use super::target_app::TargetApp;
 use crate::{
-    http_client::{HttpTarget, Options},
-    live,
+    app::router::ID,
+    driver::{Ask, Epoch, Peer, Plan, Run, Watch},
     terminal::StatusLine,
 };
-use http::Uri;
-use inflight_lab::{
-    load::Driver,
-    log::MAX_ENTRIES,
-    record::{Record, Recorder},
-    workload::Workload,
-};
-use inflight_strategies::rt::{Clock as _, First, race};
-use std::{path::Path, pin::Pin, sync::Arc, time::Duration};
+use inflight_lab::{log::MAX_ENTRIES, record::Record, workload::Workload};
+use inflight_strategies::rt::{First, Instant, race};
+use std::{io, path::Path, pin::Pin, time::Duration};
 
-/// Time for the first connection before the first request is due.
+/// Time for everything to be ready before the first request is due.
 pub(super) const LEAD: Duration = Duration::from_millis(200);
+/// The most connections to an arm.
+const CONNECTIONS: usize = 20_000;
 
 /// A round: what is offered to whom.
 #[derive(Clone, Copy, Debug)]
@@ -61,41 +57,55 @@ impl Round<'_> {
         arms: &[&str],
         interrupt: Pin<&mut impl Future>,
     ) -> anyhow::Result<(Vec<Record>, bool)> {
-        let world = live::World::new(tokio::runtime::Handle::current());
         // The apps live until all arms have ended.
         let apps: Vec<TargetApp> =
             arms.iter().map(|_| TargetApp::start(self.file, self.seed)).collect::<anyhow::Result<_>>()?;
-        let targets = arms.iter().zip(&apps).map(|(arm, app)| target(&world, arm, app));
-        let targets: Vec<HttpTarget> = targets.collect::<anyhow::Result<_>>()?;
-        let (workload, start) = (self.workload.clone(), world.now() + LEAD);
-        let driver = Driver { world: world.clone(), workload, seed: self.seed, start };
-        let recorders: Vec<Arc<Recorder>> = arms.iter().map(|_| self.recorder(&driver)).collect();
+        let (epoch, begin) = (Epoch::now(), Instant::ZERO + LEAD);
+        let runs = arms.iter().zip(&apps).map(|(arm, app)| self.plan(arm, app).start(epoch, begin));
+        let mut runs: Vec<Run> = runs.collect::<io::Result<_>>()?;
         let names: Vec<String> = arms.iter().map(|arm| format!("/{arm}")).collect();
         let label = format!("{}{}  ", self.label, names.join(" "));
-        let progress = tokio::spawn(progress(label, recorders.clone(), driver.clone()));
-        let run = |(target, recorder): (HttpTarget, &Arc<Recorder>)| {
-            let (driver, recorder) = (driver.clone(), recorder.clone());
-            tokio::spawn(async move { driver.run(&target, &recorder).await })
-        };
-        let runs: Vec<_> = targets.into_iter().zip(&recorders).map(run).collect();
-        let all = async {
-            for run in runs {
-                run.await.expect("the driver does not panic");
-            }
-        };
-        let ended = matches!(race(all, interrupt).await, First::Left(()));
+        let progress = tokio::spawn(progress(label, runs.iter().map(Run::watch).collect()));
+        let ended = matches!(race(all_over(&mut runs), interrupt).await, First::Left(()));
         progress.abort();
         StatusLine::new().clear();
-        Ok((recorders.iter().map(|recorder| recorder.close(world.now())).collect(), ended))
+        // Those who were interrupted hang up first.
+        runs.iter().for_each(Run::stop);
+        let mut records = Vec::new();
+        for run in runs {
+            records.push(run.ended().await?);
+        }
+        Ok((records, ended))
     }
 
-    fn recorder(self, driver: &Driver<live::World>) -> Arc<Recorder> {
-        if self.logged { driver.logging_recorder(MAX_ENTRIES) } else { driver.recorder() }
+    /// What is sent to an arm: every request with its number, so that the app draws for it what was foreseen.
+    fn plan(self, arm: &str, app: &TargetApp) -> Plan {
+        let numbered = Ask { headers: vec![(ID.to_string(), "{id}".into())], ..Ask::get(format!("/{arm}")) };
+        let peer = Peer::Tcp(app.address);
+        Plan {
+            asks: vec![numbered],
+            connections: CONNECTIONS,
+            log: self.logged.then_some(MAX_ENTRIES),
+            ..Plan::get(self.workload.clone(), self.seed, peer, &app.address.to_string(), "/")
+        }
     }
 }
 
-fn target(world: &live::World, arm: &str, app: &TargetApp) -> anyhow::Result<HttpTarget> {
-    let url: Uri = format!("http://{}/{arm}", app.address).parse()?;
-    let options = Options { connections: 20_000, numbered: true };
-    Ok(HttpTarget::new(world.clone(), &url, app.address, &options)?)
+/// Waits for all of them. What went wrong is told by whoever asks for their books.
+async fn all_over(runs: &mut [Run]) {
+    for run in runs {
+        let _ = run.over().await;
+    }
+}
+
+/// Shows how it goes, twice a second, until it is aborted. `label` stands first.
+async fn progress(label: String, watches: Vec<Watch>) {
+    let (status, mut glances) = (StatusLine::new(), tokio::time::interval(Duration::from_millis(500)));
+    loop {
+        glances.tick().await;
+        let Some(first) = watches.first() else { return };
+        let (passed, total) = (first.passed().as_secs_f64(), first.duration().as_secs_f64());
+        let in_flight: Vec<String> = watches.iter().map(|watch| watch.in_flight().to_string()).collect();
+        status.show(&format!("▸ {label}{passed:.0} s of {total:.0} s  in flight {}", in_flight.join("  ")));
+    }
 }

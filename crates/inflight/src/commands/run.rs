@@ -1,10 +1,10 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    Exit, interrupted,
+    Exit, expect, interrupted,
     json::json,
     library::Source,
-    measured::{Books, Run, Subject},
+    measured::{Books, Run, Session},
     raise_open_files,
     round::{LEAD, Round},
     runs::RunDir,
@@ -17,7 +17,8 @@ use crate::{
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use inflight_lab::{
-    experiment::{Document, ExperimentOutcome, Rounds, RunOutcome, RunWorld},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
+    record::Record,
     report,
     twin::{self, TimerError},
     workload::Workload,
@@ -31,11 +32,12 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
         .iter()
         .map(|name| Source::chosen(name, &flags.choice, &flags.only))
         .collect::<anyhow::Result<_>>()?;
+    expect::check(&flags.expect, &sources)?;
     raise_open_files();
     let runtime = runtime(None)?;
     let outcome = runtime.block_on(measure(&sources, flags))?;
     runtime.shutdown_background();
-    Ok(Exit::of(&outcome))
+    Ok(expect::exit(&flags.expect, &outcome))
 }
 
 /// Measures every experiment, one after the other, and shows and saves what was found as one run.
@@ -122,40 +124,41 @@ async fn measure_experiment(
 ) -> anyhow::Result<(ExperimentOutcome, bool)> {
     place.save_source(source)?;
     let document = &source.document;
-    let workload = document.workload.as_ref().expect("only experiments get here");
+    let mut session = Session::open(document);
+    let workload = session.document.workload.clone().expect("only experiments get here");
     let arms: Vec<&str> =
         source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
-    say(&format!("run {}  {}", place.dir.id, plan(document, workload, arms.len(), &source.name)));
+    let control = session.wants_control().then_some(arms[0]);
+    let measured = arms.len() + usize::from(control.is_some());
+    say(&format!("run {}  {}", place.dir.id, plan(document, &workload, measured, &source.name)));
     let file = place.path("experiment.toml");
-    let (mut books, mut done, mut complete) = (Vec::new(), 0, true);
+    let mut complete = true;
     for number in 0..document.rounds {
-        let label = if document.rounds > 1 {
-            format!("round {} of {}  ", number + 1, document.rounds)
-        } else {
-            String::new()
+        let label = match document.rounds {
+            1 => String::new(),
+            rounds => format!("round {} of {rounds}  ", number + 1),
         };
-        let seed = document.seed.wrapping_add(u64::from(number));
         let (together, logged, label) = (document.together, number == 0, label.as_str());
-        let round = Round { file: &file, workload, seed, together, logged, label };
-        // Another arm comes first in every round.
+        let seed = session.seed(number);
+        let round = Round { file: &file, workload: &workload, seed, together, logged, label };
+        // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.
         let mut order = arms.clone();
         order.rotate_left(number as usize % arms.len());
-        let (records, ended) = round.measure(&order, interrupt.as_mut()).await?;
+        order.extend(control);
+        let (mut records, ended) = round.measure(&order, interrupt.as_mut()).await?;
         complete = ended;
-        done += u32::from(ended);
-        // Of a round that was cut short only the first is shown: the others would not be of the same length.
-        if ended || number == 0 {
-            let measured = order.iter().zip(records).filter(|(_, record)| ended || record.offered > 0);
-            measured.for_each(|(arm, record)| Books::add(&mut books, arm, seed, record));
+        let again = control.filter(|_| ended).and_then(|name| Some((records.pop()?, name)));
+        let named = arms_of(&order, records, ended);
+        match ended {
+            true => session.on_round(named, again.as_ref().map(|(record, name)| (record, *name))),
+            false => session.on_cut_round(named),
         }
         if !complete {
             break;
         }
     }
-    books.sort_by_key(|books: &Books| document.number_of(&books.name));
-    let mut outcome = Subject::of(source).outcome(&books, Rounds { planned: document.rounds, done });
-    outcome.set_theory(document);
-    outcome.set_diagnosis(document);
+    let mut outcome = session.outcome(source);
+    let books = session.books;
     set_beside_twins(&mut outcome, document, &books, timers);
     place.save_books(&books)?;
     Ok((outcome, complete))
@@ -168,6 +171,12 @@ fn plan(document: &Document, workload: &Workload, arms: usize, name: &str) -> St
     let seconds = (workload.duration + LEAD).as_secs_f64() * turns;
     let rounds = if document.rounds > 1 { format!(" in {} rounds", document.rounds) } else { String::new() };
     format!("{name}  {arms} arms{rounds}, about {seconds:.0} s")
+}
+
+/// The records of a round with the names of their arms, those left out of which nothing was measured.
+fn arms_of<'a>(order: &[&'a str], records: Vec<Record>, ended: bool) -> Vec<(&'a str, Record)> {
+    let measured = order.iter().copied().zip(records);
+    measured.filter(|(_, record)| ended || record.offered > 0).collect()
 }
 
 /// Gives every arm its twin: the same requests in virtual time.

@@ -193,13 +193,18 @@ impl Run {
         self.stops.iter().for_each(Stop::stop);
     }
 
-    /// Waits until it is over, and returns the books of all workers as one, with what they cost. It may be asked again if
-    /// the answer was not awaited.
-    pub async fn ended(&mut self) -> io::Result<Record> {
+    /// Waits until it is over; this wait may be broken off and begun again.
+    pub async fn over(&mut self) -> io::Result<()> {
         while self.reports.len() < self.stops.len() {
             let report = self.coming.recv().await;
             self.reports.push(report.unwrap_or_else(|| Err(io::Error::other("a worker panicked")))?);
         }
+        Ok(())
+    }
+
+    /// Waits until it is over, and returns the books of all workers as one, with what they cost.
+    pub async fn ended(mut self) -> io::Result<Record> {
+        self.over().await?;
         let effort = self.meter.effort(&self.reports);
         let records = std::mem::take(&mut self.reports).into_iter().map(|report| report.record);
         let mut record = merged(records).expect("a run has a worker");

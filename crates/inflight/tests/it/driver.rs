@@ -81,7 +81,7 @@ fn plan(workload: Workload, peer: Peer) -> Plan {
 
 fn drive(plan: Plan) -> Record {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut run = plan.start(Epoch::now(), BEGIN).expect("it starts");
+    let run = plan.start(Epoch::now(), BEGIN).expect("it starts");
     runtime.block_on(run.ended()).expect("it ends")
 }
 
@@ -326,7 +326,7 @@ fn stopping_shows_what_was_measured_and_leaves_nothing_open() {
         let _ = stream.read_to_end(&mut Vec::new());
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let mut run = plan(requests(60_000), silent).start(Epoch::now(), BEGIN).expect("it starts");
+    let run = plan(requests(60_000), silent).start(Epoch::now(), BEGIN).expect("it starts");
     crate::wait::eventually("some are in flight", || {
         if run.watch().in_flight() >= 5 { Ok(()) } else { Err(()) }
     });

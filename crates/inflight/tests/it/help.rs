@@ -67,13 +67,14 @@ fn of_run() {
                                four-endpoints]
 
             Options:
-                  --seed <SEED>  Decide everything random anew [default: the experiment's]
-                  --rounds <N>   Measure every arm so often, each time with other requests [default: the
-                                 experiment's]
-                  --only <ARM>   Measure only these arms
-                  --json         Print run.json instead of tables
-                  --runs <DIR>   Where runs are kept [default: runs]
-              -h, --help         Print help
+                  --seed <SEED>            Decide everything random anew [default: the experiment's]
+                  --rounds <N>             Measure every arm so often, each time with other requests [default:
+                                           the experiment's]
+                  --only <ARM>             Measure only these arms
+                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
+                  --json                   Print run.json instead of tables
+                  --runs <DIR>             Where runs are kept [default: runs]
+              -h, --help                   Print help
 
             Examples:
               inflight run
@@ -98,26 +99,27 @@ fn of_sim() {
                                four-endpoints]
 
             Options:
-                  --seed <SEED>         Decide everything random anew [default: the experiment's]
-                  --rounds <N>          Measure every arm so often, each time with other requests [default: the
-                                        experiment's]
-                  --only <ARM>          Run only these arms
-                  --set <KEY=VALUE>     Set a value of the experiment
-                  --sweep <KEY=VALUES>  Run every arm with each of these values; several of them: with every
-                                        combination
-                  --seeds <N>           Run everything with so many seeds, the same for all: means and 95 %
-                                        intervals [default: 10 with --sweep]
-                  --threads <N>         Threads [default: one per processor]; the result is the same with any
-                                        number
-                  --json                Print JSON instead of tables
-                  --csv                 Print a sweep as CSV instead of a table
-                  --trace <N[..M]>      Print the life of this request, or of these, instead of tables
-                  --trace-file <FILE>   Write the lives of the requests of --trace, or of the first 10000, for
-                                        Perfetto or Chrome
-                  --counters            Print what the virtual worlds counted
-                  --save                Keep the result, like `run` does
-                  --runs <DIR>          Where runs are kept [default: runs]
-              -h, --help                Print help
+                  --seed <SEED>            Decide everything random anew [default: the experiment's]
+                  --rounds <N>             Measure every arm so often, each time with other requests [default:
+                                           the experiment's]
+                  --only <ARM>             Run only these arms
+                  --set <KEY=VALUE>        Set a value of the experiment
+                  --sweep <KEY=VALUES>     Run every arm with each of these values; several of them: with every
+                                           combination
+                  --seeds <N>              Run everything with so many seeds, the same for all: means and 95 %
+                                           intervals [default: 10 with --sweep]
+                  --threads <N>            Threads [default: one per processor]; the result is the same with any
+                                           number
+                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
+                  --json                   Print JSON instead of tables
+                  --csv                    Print a sweep as CSV instead of a table
+                  --trace <N[..M]>         Print the life of this request, or of these, instead of tables
+                  --trace-file <FILE>      Write the lives of the requests of --trace, or of the first 10000,
+                                           for Perfetto or Chrome
+                  --counters               Print what the virtual worlds counted
+                  --save                   Keep the result, like `run` does
+                  --runs <DIR>             Where runs are kept [default: runs]
+              -h, --help                   Print help
 
             KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
             *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or

@@ -32,7 +32,7 @@ fn url(address: SocketAddr, path: &str) -> String {
 /// What was measured, from `--json`: one value per arm.
 fn arms(said: &Said) -> Vec<Value> {
     let run: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
-    run["arms"].as_array().expect("a list").clone()
+    run["experiments"][0]["arms"].as_array().expect("a list").clone()
 }
 
 fn count(value: &Value) -> u64 {
@@ -118,7 +118,7 @@ fn a_target_that_dies_is_no_reason_to_stop_counting() {
     app.program.ended();
     assert!(matches!(driver.code(), 0 | 4), "{}", driver.stderr.text());
     let run = eventually("the result is read", || serde_json::from_str::<Value>(&stdout.text()));
-    let arm = &run["arms"][0];
+    let arm = &run["experiments"][0]["arms"][0];
     assert_eq!(sum_of_endings(arm), count(&arm["offered"]));
     let ended = |name: &str| count(&arm["endings"][name]);
     assert!(ended("completed") >= 10 && ended("reset") > 0 && ended("refused") > 0, "{}", arm["endings"]);
@@ -141,7 +141,7 @@ fn what_a_stalled_driver_sends_late_is_offered_all_the_same() {
     driver.signal(Signal::CONT);
     assert_eq!(driver.code(), 4, "it was late, and says so: {}", driver.stderr.text());
     let run = eventually("the result is read", || serde_json::from_str::<Value>(&stdout.text()));
-    let arm = &run["arms"][0];
+    let arm = &run["experiments"][0]["arms"][0];
     assert_eq!((count(&arm["offered"]), sum_of_endings(arm)), (120, 120), "{}", arm["endings"]);
     assert_eq!(app.metrics().sum("http_requests_total"), 120.0);
 }
@@ -181,7 +181,7 @@ fn an_interrupted_load_shows_what_was_measured() {
     assert_eq!((said.code, said.stderr.as_str()), (130, ""));
     let run: Value = serde_json::from_str(&said.stdout).expect("JSON");
     assert_eq!(run["complete"], false);
-    let arm = &run["arms"][0];
+    let arm = &run["experiments"][0]["arms"][0];
     assert_eq!(sum_of_endings(arm), count(&arm["offered"]));
     assert!(count(&arm["endings"]["completed"]) >= 79, "{}", arm["endings"]);
     // 100 per second were offered and answered, for about a second: the rest of the minute never was.

@@ -1,13 +1,16 @@
 //! One arm of an experiment: all its rounds together, and each in a few figures.
 
+use super::Phase;
 use super::shape::{Event, Finding, Heat, TailPoint, Timeline, supports, tail};
 use crate::{
     audit::Audit,
+    course::Stretch,
     record::{Ending, Record},
     theory::Beside,
     twin::Twin,
 };
 use hdrhistogram::Histogram;
+use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -203,8 +206,8 @@ impl Little {
 }
 
 impl RoundFigures {
-    /// Sums a round's record up.
-    pub fn of(seed: u64, record: &Record) -> RoundFigures {
+    /// Sums a round's record up; of those of `phases` whose books were kept, too.
+    pub fn of(seed: u64, record: &Record, phases: &[Phase]) -> RoundFigures {
         let arm = ArmOutcome::figures(record);
         RoundFigures {
             seed,
@@ -218,8 +221,28 @@ impl RoundFigures {
             in_flight_mean: arm.in_flight_mean,
             in_flight_peak: arm.in_flight_peak,
             little: arm.little,
-            phases: Vec::new(),
+            phases: phases.iter().filter_map(|phase| PhaseFigures::of(phase, record)).collect(),
         }
+    }
+}
+
+impl PhaseFigures {
+    /// `None` if no books were kept of this phase.
+    fn of(phase: &Phase, record: &Record) -> Option<PhaseFigures> {
+        let ns = |at: Instant| (at - record.start()).as_nanos() as u64;
+        let is_it = |s: &&Stretch| (ns(s.from), ns(s.to)) == (phase.from_ns, phase.to_ns);
+        let stretch = record.course.stretches.iter().find(is_it)?;
+        let seconds = stretch.length().as_secs_f64();
+        let quantile = |q| (stretch.completed.quantile_us(q).unwrap_or(0.0) * 1e3) as u64;
+        Some(PhaseFigures {
+            name: phase.name.clone(),
+            offered: stretch.offered,
+            goodput_per_s: stretch.in_time as f64 / seconds,
+            p50_ns: quantile(0.5),
+            p95_ns: quantile(0.95),
+            p99_ns: quantile(0.99),
+            in_flight_mean: stretch.in_flight_ns as f64 / (seconds * 1e9),
+        })
     }
 }
 

@@ -119,25 +119,27 @@ impl Targets {
         let watching = self
             .is_watched
             .then(|| tokio::spawn(watch::watch(watches.collect(), workload.to_string(), workload.duration)));
-        let mut records = Vec::new();
-        let is_complete = matches!(race(end(&mut runs, &mut records), interrupt).await, First::Left(()));
+        let is_complete = matches!(race(over(&mut runs), interrupt).await, First::Left(_));
         if !is_complete {
             runs.iter().for_each(Run::stop);
-            end(&mut runs, &mut records).await;
         }
         if let Some(watching) = watching {
             watching.abort();
             let _ = watching.await;
         }
-        let records = records.into_iter().collect::<std::io::Result<Vec<Record>>>()?;
+        let mut records = Vec::new();
+        for run in runs {
+            records.push(run.ended().await?);
+        }
         let names = self.all.iter().map(|target| target.name.clone());
         Ok(Driven { records: names.zip(records).collect(), is_complete })
     }
 }
 
-/// Waits for the runs whose books are not there yet.
-async fn end(runs: &mut [Run], records: &mut Vec<std::io::Result<Record>>) {
-    for run in &mut runs[records.len()..] {
-        records.push(run.ended().await);
+/// Waits until all of them are over.
+async fn over(runs: &mut [Run]) -> std::io::Result<()> {
+    for run in runs {
+        run.over().await?;
     }
+    Ok(())
 }

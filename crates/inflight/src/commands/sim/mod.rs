@@ -5,10 +5,10 @@ mod sweep;
 mod watch;
 
 use super::{
-    Exit,
+    Exit, expect,
     json::json,
     library::Source,
-    measured::{Books, Run, Subject},
+    measured::{Books, Run, Session},
     run::{Place, folders, save_run},
     runs::RunDir,
     workers::Workers,
@@ -20,7 +20,7 @@ use crate::{
 use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
-    experiment::{Document, ExperimentOutcome, Rounds, RunOutcome, RunWorld, VirtualTime},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, VirtualTime},
     record::Record,
     report,
     sim::{Settings, Stuck, Trace},
@@ -28,11 +28,12 @@ use inflight_lab::{
     trial,
 };
 use inflight_strategies::rt::Clock as _;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
     let read = |name: &String| Source::chosen(name, &flags.choice, &flags.only)?.set(&flags.set);
     let sources: Vec<Source> = flags.experiments.iter().map(read).collect::<anyhow::Result<_>>()?;
+    expect::check(&flags.expect, &sources)?;
     let workers = Workers::new(flags.threads)?;
     let clock = live::World::new(workers.runtime().handle().clone());
     let is_sweep = !flags.sweep.is_empty() || flags.seeds.is_some() || flags.csv;
@@ -53,7 +54,7 @@ pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
     show(&sources, &all, &outcome, flags)?;
     let virtual_ns = all.iter().flat_map(|trials| &trials.traces).map(|trace| trace.ended.as_nanos()).sum();
     say_speed(virtual_ns, took, workers.threads);
-    Ok(Exit::of(&outcome))
+    Ok(expect::exit(&flags.expect, &outcome))
 }
 
 fn sweeps(
@@ -73,61 +74,78 @@ fn sweeps(
 /// What became of one arm.
 type Ended = Result<(Record, Trace), Stuck>;
 
-/// Every arm of an experiment in every round.
+/// An experiment, run.
 struct Trials {
     /// The arms that were to be run, as numbers of endpoints.
     arms: Vec<usize>,
     watched: Vec<Arc<Watched>>,
-    /// Those that were run to their end.
-    books: Vec<Books>,
+    session: Session,
     /// Round by round, and in each the arms.
     traces: Vec<Trace>,
-    rounds: Rounds,
     complete: bool,
 }
+
+/// The first arm measured again has seeds so far from the others': with the same requests it would be the same to the nanosecond.
+const OTHER_SEEDS: u64 = 1 << 32;
 
 fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Result<Trials> {
     let arms = source.arms(&flags.only);
     let watched = watch::each(flags, arms.len());
-    let (document, chosen, sinks) = (source.document.clone(), arms.clone(), watched.clone());
+    let mut session = Session::open(&source.document);
+    let control = session.wants_control();
+    let in_round = arms.len() + usize::from(control);
+    let (document, chosen, sinks) = (session.document.clone(), arms.clone(), watched.clone());
     let job = move |number: usize| {
-        let (round, arm) = (number / chosen.len(), number % chosen.len());
+        let (round, place) = (number / in_round, number % in_round);
         // Only the first round is watched.
         let sink: Arc<dyn Sink> = match sinks.get(number) {
             Some(watched) => watched.clone(),
             None => Arc::new(()),
         };
-        let document = Document { seed: document.seed.wrapping_add(round as u64), ..document.clone() };
-        trial::run(&document, chosen[arm], Settings::default(), sink)
+        let other = if place == chosen.len() { OTHER_SEEDS } else { 0 };
+        let seed = document.seed.wrapping_add(round as u64).wrapping_add(other);
+        let document = Document { seed, ..document.clone() };
+        trial::run(&document, chosen[place % chosen.len()], Settings::default(), sink)
     };
-    let planned = source.document.rounds;
-    let mut ended: Vec<Option<Ended>> = (0..arms.len() * planned as usize).map(|_| None).collect();
-    let complete = workers.run(ended.len(), job, |number, result| ended[number] = Some(result));
-    let (mut books, mut traces, mut done) = (Vec::new(), Vec::new(), 0);
-    for (round, ended) in ended.chunks_mut(arms.len()).enumerate() {
-        let whole = ended.iter().all(Option::is_some);
-        done += u32::from(whole);
-        for (arm, result) in arms.iter().zip(ended).filter(|_| whole || round == 0) {
-            let name = &source.document.endpoints[*arm].name;
-            if let Some(result) = result.take() {
-                let (record, trace) = result.with_context(|| format!("{}: /{name}", source.file))?;
-                Books::add(&mut books, name, source.document.seed.wrapping_add(round as u64), record);
-                traces.push(trace);
+    let names: Vec<&str> = arms.iter().map(|arm| source.document.endpoints[*arm].name.as_str()).collect();
+    let jobs = in_round * source.document.rounds as usize;
+    let (mut waiting, mut stuck): (BTreeMap<usize, Ended>, _) = (BTreeMap::new(), Ok(()));
+    let (mut next, mut traces, mut round) = (0, Vec::new(), Vec::new());
+    let complete = workers.run(jobs, job, |number, result| {
+        waiting.insert(number, result);
+        // Results come as they come; rounds are taken in order, so that the number of threads changes nothing.
+        while let Some(result) = waiting.remove(&next) {
+            let place = next % in_round;
+            next += 1;
+            match result {
+                Ok((record, trace)) => {
+                    round.push(record);
+                    traces.push(trace);
+                }
+                Err(error) if stuck.is_ok() => {
+                    stuck = Err(error)
+                        .with_context(|| format!("{}: /{}", source.file, names[place % names.len()]));
+                }
+                Err(_) => {}
+            }
+            if place + 1 == in_round && stuck.is_ok() {
+                let again = if control { round.pop() } else { None };
+                let records = names.iter().copied().zip(round.drain(..)).collect();
+                session.on_round(records, again.as_ref().map(|record| (record, names[0])));
             }
         }
+    });
+    stuck?;
+    if !complete {
+        session.on_cut_round(names.iter().copied().zip(round).collect());
     }
-    Ok(Trials { arms, watched, books, traces, rounds: Rounds { planned, done }, complete })
+    Ok(Trials { arms, watched, session, traces, complete })
 }
 
 /// The outcome, saved if it is to be. A run that took no time does not tell when it was, unless it is kept.
 fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
-    let experiment = |(source, trials): (&Source, &Trials)| {
-        let mut outcome = Subject::of(source).outcome(&trials.books, trials.rounds);
-        outcome.set_theory(&source.document);
-        outcome.set_diagnosis(&source.document);
-        outcome
-    };
+    let experiment = |(source, trials): (&Source, &Trials)| trials.session.outcome(source);
     let experiments: Vec<ExperimentOutcome> = sources.iter().zip(all).map(experiment).collect();
     let traces: Vec<Trace> = all.iter().flat_map(|trials| trials.traces.iter().cloned()).collect();
     let run = Run {
@@ -141,7 +159,7 @@ fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<
         for ((source, trials), folder) in sources.iter().zip(all).zip(&folders(sources)) {
             let place = Place { dir, folder };
             place.save_source(source)?;
-            place.save_books(&trials.books)?;
+            place.save_books(&trials.session.books)?;
         }
         save_run(dir, &outcome)?;
         say(&format!("kept in {}", dir.path.display()));
@@ -162,7 +180,7 @@ fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::S
     }
     print(&report::result(outcome, width(), &*ink()));
     if flags.counters {
-        for Trials { books, traces, .. } in all {
+        for Trials { session: Session { books, .. }, traces, .. } in all {
             // Of the first round.
             let world = |(books, trace)| {
                 let Books { name, together, .. }: &Books = books;

@@ -1,0 +1,361 @@
+//! From effects to an interval, and from the interval and the margin to a verdict.
+
+use super::{Figures, say};
+use crate::{
+    claim::{Claim, Kind, Order, Test, What},
+    experiment::{Censored, Effect, Hypothesis, Margin, Unit, Verdict, VerdictKind},
+    stats::{Spread, wilson},
+};
+
+/// How sure all verdicts of an experiment together are.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// How an effect is made of two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One divided by the other, on a logarithmic scale: ratios of rounds are averaged geometrically.
+    Ratio,
+    /// A time or a number alone, on a logarithmic scale: rounds in which a queue is long are much longer, and the interval of
+    /// their plain mean holds the truth less often than it says.
+    Level,
+    /// A share of what was offered.
+    Share,
+    /// One minus the other, or one alone.
+    Difference,
+    /// The share of rounds in which it was so.
+    Rounds,
+}
+
+/// A hypothesis with its effects, before it is judged.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    claim: Claim,
+    form: Form,
+    /// Of each round, on the form's scale.
+    effects: Vec<f64>,
+    sections: u32,
+    spread: Option<Spread>,
+    value: Option<f64>,
+    margin: Margin,
+    censored: Option<Censored>,
+    done: u32,
+    planned: u32,
+    /// Why nothing can be said, whatever was measured.
+    silent: Option<String>,
+}
+
+impl Judged {
+    pub(super) fn of(
+        claim: &Claim,
+        rounds: &[Option<Figures>],
+        sections: &[Option<Figures>],
+        (done, planned): (u32, u32),
+        doubt: Option<String>,
+    ) -> Judged {
+        let all: Option<Vec<Figures>> = rounds.iter().copied().collect();
+        let mut silent = silent(claim, rounds, done, planned);
+        let figures = all.unwrap_or_default();
+        let parts: Vec<Figures> = sections.iter().copied().collect::<Option<_>>().unwrap_or_default();
+        let form = form(claim, figures.iter().chain(&parts));
+        let effect = |figures: &Figures| effect(form, figures);
+        let effects: Vec<f64> = figures.iter().map(effect).collect();
+        let value = (!effects.is_empty()).then(|| effects.iter().sum::<f64>() / effects.len() as f64);
+        let sections: Vec<f64> = parts.iter().map(effect).collect();
+        let spread = match (planned, value) {
+            (_, None) => None,
+            (1, Some(whole)) => Spread::of_sections(whole, &sections),
+            _ => Spread::of_rounds(&effects),
+        };
+        if silent.is_none() && spread.is_none() && form != Form::Rounds {
+            silent = Some("one round has no interval for this: measure more rounds".into());
+        }
+        if silent.is_none() && form != Form::Rounds {
+            silent = doubt;
+        }
+        let n_sections = if planned == 1 { sections.len() as u32 } else { 0 };
+        let margin = margin(claim, form, &figures);
+        let censored = censored(&figures);
+        Judged {
+            claim: claim.clone(),
+            form,
+            effects,
+            sections: n_sections,
+            spread,
+            value,
+            margin,
+            censored,
+            done,
+            planned,
+            silent,
+        }
+    }
+
+    /// The edges of the margin.
+    fn edges(&self) -> impl Iterator<Item = f64> {
+        [self.margin.low, self.margin.high].into_iter().flatten()
+    }
+
+    /// The probability that the interval is as clear of the margin's edges by accident; `None` if there is no interval.
+    pub(super) fn chance(&self) -> Option<f64> {
+        if self.silent.is_some() {
+            return None;
+        }
+        if self.form == Form::Rounds {
+            let (yes, n) = self.counts();
+            // Wilson's interval is that of the score test: the normal distribution at (p − ½)/√(¼/n).
+            let z =
+                (f64::from(yes) / f64::from(n.max(1)) - 0.5).abs() / libm::sqrt(0.25 / f64::from(n.max(1)));
+            return Some(crate::stats::student_tails(z, u32::MAX));
+        }
+        let spread = self.spread?;
+        self.edges().map(|edge| spread.chance(edge)).reduce(f64::max)
+    }
+
+    /// In how many of how many rounds it was so.
+    fn counts(&self) -> (u32, u32) {
+        (self.effects.iter().filter(|x| **x > 0.5).count() as u32, self.effects.len() as u32)
+    }
+
+    /// The interval at `level`, its ends open where the truth is cut short.
+    fn interval(&self, level: f64) -> (Option<f64>, Option<f64>) {
+        let (low, high) = match (self.form, self.spread) {
+            (Form::Rounds, _) if !self.effects.is_empty() => {
+                let (yes, n) = self.counts();
+                wilson(yes, n, level)
+            }
+            (_, Some(spread)) => spread.interval(level),
+            _ => return (None, None),
+        };
+        match self.censored {
+            None => (Some(low), Some(high)),
+            Some(Censored::Below) => (Some(low), None),
+            Some(Censored::Above) => (None, Some(high)),
+            Some(Censored::Both) => (None, None),
+        }
+    }
+
+    /// What follows from the interval at `level`.
+    fn kind(&self, level: f64) -> VerdictKind {
+        let (low, high) = self.interval(level);
+        if self.silent.is_some() || (low.is_none() && high.is_none()) {
+            return VerdictKind::Undecided;
+        }
+        let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
+        let Margin { low: least, high: most } = self.margin;
+        // An interval without width can lie on an edge: then it counts whether the claim says `<` or `<=`.
+        let strict = matches!(self.claim.test, Test::Order { order: Order::Less | Order::More, .. });
+        match () {
+            () if low == high && self.edges().any(|edge| edge == low) => {
+                if strict {
+                    VerdictKind::Refuted
+                } else {
+                    VerdictKind::Holds
+                }
+            }
+            () if least.is_none_or(|least| low > least) && most.is_none_or(|most| high < most) => {
+                VerdictKind::Holds
+            }
+            () if least.is_some_and(|least| high < least) || most.is_some_and(|most| low > most) => {
+                VerdictKind::Refuted
+            }
+            () => VerdictKind::Undecided,
+        }
+    }
+
+    /// The verdict on `hypothesis` with an interval at `level`.
+    pub(super) fn verdict(&self, hypothesis: &Hypothesis, level: f64) -> Verdict {
+        let kind = self.kind(level);
+        let is_logarithmic = matches!(self.form, Form::Ratio | Form::Level);
+        let shown = |x: f64| if is_logarithmic { libm::exp(x) } else { x };
+        let (low, high) = self.interval(level);
+        let effect = self.value.map(|value| Effect {
+            value: shown(value),
+            unit: self.unit(),
+            low: low.map(shown),
+            high: high.map(shown),
+            confidence: level,
+            censored: self.censored,
+        });
+        let margin = Margin { low: self.margin.low.map(shown), high: self.margin.high.map(shown) };
+        let needs_more = (kind == VerdictKind::Undecided).then(|| self.needs_more(level)).flatten();
+        let why = say::why(
+            self.silent.as_deref(),
+            kind,
+            effect.as_ref(),
+            &margin,
+            needs_more,
+            (self.done, self.planned),
+        );
+        Verdict {
+            name: hypothesis.name.clone(),
+            claim: hypothesis.text.clone(),
+            title: hypothesis.title.clone(),
+            verdict: kind,
+            effect,
+            margin: Some(margin),
+            rounds: self.effects.iter().copied().map(shown).collect(),
+            n: if self.sections > 0 { self.sections } else { self.effects.len() as u32 },
+            needs_more,
+            why,
+            comparison: hypothesis.claim.comparison(),
+        }
+    }
+
+    /// How many more rounds would probably decide it.
+    fn needs_more(&self, level: f64) -> Option<u32> {
+        if self.censored.is_some() {
+            return None;
+        }
+        if self.done < self.planned {
+            return Some(self.planned - self.done);
+        }
+        if self.form == Form::Rounds {
+            return Some(4_u32.saturating_sub(self.done).max(self.done));
+        }
+        let spread = self.spread?;
+        let nearest =
+            self.edges().min_by(|a, b| (a - spread.value).abs().total_cmp(&(b - spread.value).abs()))?;
+        spread.rounds_needed(nearest, level).map(|n| n.saturating_sub(self.done).max(1))
+    }
+
+    fn unit(&self) -> Unit {
+        match (self.form, self.claim.left.kind) {
+            (Form::Ratio, _) => Unit::Ratio,
+            (Form::Share, _) => Unit::Share,
+            (Form::Rounds, _) => Unit::Rounds,
+            (Form::Difference | Form::Level, Kind::Time) => Unit::Ms,
+            (Form::Difference | Form::Level, Kind::Share) => Unit::Share,
+            (Form::Difference | Form::Level, Kind::Number) => Unit::Count,
+            (Form::Difference | Form::Level, Kind::Rate) => {
+                match self.claim.left.terms.first().map(|(_, q)| q.what) {
+                    Some(What::InFlight(_) | What::Tasks(_)) => Unit::CountPerSecond,
+                    _ => Unit::PerSecond,
+                }
+            }
+        }
+    }
+}
+
+/// Why nothing can be said whatever the figures are, if so.
+fn silent(claim: &Claim, rounds: &[Option<Figures>], done: u32, planned: u32) -> Option<String> {
+    if !claim.cell.is_empty() {
+        return Some("claims about a cell of a sweep are judged by a sweep".into());
+    }
+    if rounds.is_empty() {
+        return Some("nothing was measured".into());
+    }
+    if let Some(missing) = rounds.iter().position(Option::is_none) {
+        let arms: Vec<String> = claim.quantities().map(|q| format!("/{}", q.arm)).collect();
+        return Some(format!(
+            "round {} has no such figure of {}: the arm was not measured, or nothing was there to measure",
+            missing + 1,
+            arms.join(" and ")
+        ));
+    }
+    (done < planned)
+        .then(|| format!("{done} of {planned} planned rounds were measured: no verdict before the last"))
+}
+
+/// How the effects of `claim` are made; ratios need figures above zero.
+fn form<'f>(claim: &Claim, mut figures: impl Iterator<Item = &'f Figures>) -> Form {
+    let is_offered = match &claim.test {
+        Test::Returns { .. } => return Form::Rounds,
+        Test::Order { right, .. } => right.single().is_some_and(|(_, q)| q.what == What::Offered),
+        _ => false,
+    };
+    match claim.is_ratio() {
+        true if is_offered => Form::Share,
+        true if figures.all(|f| f.left.value > 0.0 && f.right.value > 0.0) => Form::Ratio,
+        false if is_level(claim) && figures.all(|f| f.left.value > 0.0) => Form::Level,
+        _ => Form::Difference,
+    }
+}
+
+/// Whether `claim` holds one time or number against an amount above zero.
+fn is_level(claim: &Claim) -> bool {
+    let is_above_zero = match &claim.test {
+        Test::Order { right, .. } | Test::Equal { right, .. } => {
+            right.terms.is_empty() && right.constant > 0.0
+        }
+        Test::Inside { low, .. } => *low > 0.0,
+        Test::Returns { .. } => false,
+    };
+    let alone = claim.left.single().is_some_and(|(factor, _)| factor == 1.0);
+    is_above_zero && alone && matches!(claim.left.kind, Kind::Time | Kind::Number)
+}
+
+fn effect(form: Form, figures: &Figures) -> f64 {
+    let Figures { left, right } = figures;
+    match form {
+        Form::Ratio => libm::log(left.value / right.value),
+        Form::Level => libm::log(left.value),
+        Form::Share => left.value / right.value.max(f64::MIN_POSITIVE),
+        Form::Difference => left.value - right.value,
+        Form::Rounds => left.value,
+    }
+}
+
+/// Where the effect must lie, on the form's scale.
+fn margin(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
+    let margin = margin_of(claim, form, figures);
+    match form {
+        Form::Level => Margin { low: margin.low.map(logarithm), high: margin.high.map(logarithm) },
+        _ => margin,
+    }
+}
+
+/// Of what may be below zero: everything is above that.
+fn logarithm(x: f64) -> f64 {
+    libm::log(x.max(f64::MIN_POSITIVE))
+}
+
+/// Where the effect must lie; of a [`Form::Level`] not yet on its scale.
+fn margin_of(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
+    let right_mean = figures.iter().map(|f| f.right.value).sum::<f64>() / figures.len().max(1) as f64;
+    match &claim.test {
+        Test::Order { order, right } => {
+            let edge = match (form, right.single()) {
+                (Form::Ratio, Some((factor, _))) => libm::log(factor),
+                (Form::Share, Some((factor, _))) => factor,
+                // A ratio that cannot be one, for there are zeros: the factor goes back to the other side.
+                (_, Some((factor, _))) if claim.is_ratio() => (factor - 1.0) * right_mean,
+                _ => right.constant - claim.left.constant,
+            };
+            match order {
+                Order::Less | Order::AtMost => Margin { low: None, high: Some(edge) },
+                Order::More | Order::AtLeast => Margin { low: Some(edge), high: None },
+            }
+        }
+        Test::Equal { right, tolerance, is_share } => {
+            let (low, high) = match (form, right.single()) {
+                (Form::Ratio, Some((factor, _))) => {
+                    (libm::log(factor * (1.0 - tolerance.min(0.999))), libm::log(factor * (1.0 + tolerance)))
+                }
+                _ => {
+                    let middle = right.constant - claim.left.constant;
+                    let size =
+                        if *is_share { tolerance * (right_mean + right.constant).abs() } else { *tolerance };
+                    (middle - size, middle + size)
+                }
+            };
+            Margin { low: Some(low), high: Some(high) }
+        }
+        Test::Inside { low, high } => {
+            let own = claim.left.constant;
+            Margin { low: Some(low - own), high: Some(high - own) }
+        }
+        Test::Returns { .. } => Margin { low: Some(0.5), high: None },
+    }
+}
+
+/// On which side of the effect the truth may lie, if figures were cut short.
+fn censored(figures: &[Figures]) -> Option<Censored> {
+    let left = figures.iter().any(|f| f.left.is_lower_bound);
+    let right = figures.iter().any(|f| f.right.is_lower_bound);
+    match (left, right) {
+        (false, false) => None,
+        (true, false) => Some(Censored::Below),
+        (false, true) => Some(Censored::Above),
+        (true, true) => Some(Censored::Both),
+    }
+}
