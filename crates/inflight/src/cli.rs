@@ -4,7 +4,7 @@ mod load;
 
 pub use load::Load;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use inflight_lab::{
     experiment::{MAX_ROUNDS, VerdictKind},
     trace::MAX_WATCHED,

@@ -17,8 +17,10 @@ use inflight_lab::{
 use inflight_strategies::units::Rate;
 use std::{net::SocketAddr, path::Path};
 
-/// The rate if none is given, per second.
-const RATE: f64 = 20.0;
+/// The rate if none is given.
+pub(super) fn default_rate() -> Rate {
+    Rate::per_second(20.0).expect("a rate")
+}
 
 fn bad(what: String) -> anyhow::Error {
     BadInput(format!("error: {what}")).into()
@@ -41,19 +43,13 @@ pub(super) fn workload(flags: &cli::Load) -> anyhow::Result<Workload> {
             )));
         }
     }
-    Ok(Workload {
-        traffic,
-        retry: None,
-        objective: None,
-        duration: flags.duration,
-        warmup: flags.warmup,
-        patience: flags.patience,
-    })
+    let defaults = Workload::open(Arrivals::Poisson(default_rate()), flags.duration, flags.warmup);
+    Ok(Workload { traffic, patience: flags.patience, ..defaults })
 }
 
 /// A name with `--rate`, or a whole process in the files' grammar.
 fn arrivals(flags: &cli::Load) -> anyhow::Result<Arrivals> {
-    let rate = flags.rate.unwrap_or(Rate::per_second(RATE).expect("a rate"));
+    let rate = flags.rate.unwrap_or(default_rate());
     let text = flags.arrivals.as_deref().unwrap_or("poisson").trim();
     match text {
         "poisson" => return Ok(Arrivals::Poisson(rate)),

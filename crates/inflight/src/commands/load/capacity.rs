@@ -27,7 +27,7 @@ pub(super) async fn run(flags: &cli::Load, targets: &Targets, objective: &str) -
         return Err(BadInput(why.into()).into());
     }
     let most = Rate::per_second(MAX_RATE).expect("the highest rate");
-    let first = flags.rate.unwrap_or(Rate::per_second(20.0).expect("a rate"));
+    let first = flags.rate.unwrap_or(ask::default_rate());
     let mut searching = Search { first, most, repeats: flags.repeats, precision: PRECISION }.begin();
     let targets = targets.unwatched();
     let mut seed = flags.seed;
