@@ -5,6 +5,7 @@ mod checkout;
 mod compose;
 mod grafana;
 mod interrupt;
+mod load;
 mod loom;
 mod net;
 mod oracles;
@@ -37,6 +38,8 @@ cargo xtask COMMAND
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
+  bench load [PART…] [quick] [alone]
+                    the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["report"] => page::run_all(false),
         ["report", "--install"] => page::run_all(true),
+        ["bench", "load", rest @ ..] => load::run(rest),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

@@ -196,7 +196,7 @@ pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()>
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")

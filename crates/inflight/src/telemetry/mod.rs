@@ -13,6 +13,7 @@ mod reader;
 mod runtime;
 mod spans;
 
+pub mod load_text;
 pub mod names;
 
 use crate::{app::settings, live};
