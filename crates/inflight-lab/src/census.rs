@@ -8,14 +8,11 @@ use crate::{
     workload::Workload,
 };
 use inflight_strategies::{event::Event, rt::Instant};
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts, and hands every event on.
 pub struct Census {
-    tick: Duration,
+    tick_ns: u64,
     /// No ticks are kept beyond so many.
     most: usize,
     next: Arc<dyn Sink>,
@@ -33,7 +30,7 @@ impl Census {
     pub fn new(workload: &Workload, next: Arc<dyn Sink>) -> Arc<Census> {
         let tick = lengths(workload.duration).0;
         let most = ((workload.duration * 4 + workload.patience).as_nanos() / tick.as_nanos()) as usize;
-        Arc::new(Census { tick, most, next, counted: Mutex::default() })
+        Arc::new(Census { tick_ns: tick.as_nanos() as u64, most, next, counted: Mutex::default() })
     }
 
     /// Writes what was counted into the run's books.
@@ -68,7 +65,7 @@ impl Sink for Census {
             _ => 0,
         };
         if by != 0 {
-            let tick = ((at - Instant::ZERO).as_nanos() / self.tick.as_nanos()) as usize;
+            let tick = (at.as_nanos() / self.tick_ns) as usize;
             self.counted.lock().unwrap_or_else(PoisonError::into_inner).move_by(by, tick, self.most);
         }
         if self.next.listens() {

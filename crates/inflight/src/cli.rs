@@ -5,7 +5,7 @@ use inflight_lab::{
     experiment::{MAX_ROUNDS, VerdictKind},
     trace::MAX_WATCHED,
 };
-use inflight_strategies::units::{ParseError, Rate, parse_duration};
+use inflight_strategies::units::{ParseError, Rate, Ratio, parse_duration};
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
@@ -27,6 +27,8 @@ pub enum Command {
     Run(Run),
     /// Run experiments in virtual time: the same code and the same draws, thousands of times as fast; sweeps, traces
     Sim(Sim),
+    /// Find the limit, queue, wait and timeout that meet an objective: in virtual time, then checked for real
+    Tune(Tune),
     /// Serve the endpoints
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
@@ -167,6 +169,60 @@ pub struct Sim {
     /// Keep the result, like `run` does
     #[arg(long, conflicts_with_all = ["csv", "sweep", "seeds"])]
     pub save: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `tune`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight tune memory-cliff\n  \
+inflight tune usl --p99 2s --goodput 90% --rate 15/s\n  \
+inflight tune memory-cliff --goodput 80% --rate 20/s --burst 60/s --burst-length 5s --burst-every 60s\n  \
+inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml\n  \
+inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check\n\n\
+Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real run does not.")]
+pub struct Tune {
+    /// A built-in profile, a file with [service.b] (an experiment, a configuration, or nothing else), or measured latencies
+    /// (.csv)
+    #[arg(value_name = "PROFILE", default_value = "memory-cliff")]
+    pub profile: String,
+    /// What the 99th percentile of good answers must not exceed
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_duration)]
+    pub p99: Duration,
+    /// The least share of all requests that gets a good answer [default: 99 % of those that B does not fail by itself]
+    #[arg(long, value_name = "SHARE")]
+    pub goodput: Option<Ratio>,
+    /// How many requests arrive, Poisson [default: the profile's traffic]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// How many arrive in a burst
+    #[arg(long, value_name = "RATE", requires = "rate")]
+    pub burst: Option<Rate>,
+    /// How long a burst lasts
+    #[arg(long, value_name = "TIME", default_value = "5s", requires = "burst", value_parser = positive_duration)]
+    pub burst_length: Duration,
+    /// How often a burst begins
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "burst", value_parser = positive_duration)]
+    pub burst_every: Duration,
+    /// Decide everything random anew [default: the profile's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads [default: one per processor]; the result is the same with any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// A first look, some twenty times as fast: fewer seeds, shorter trials, coarser margins
+    #[arg(long)]
+    pub quick: bool,
+    /// Leave out the real run at the end, of about half a minute
+    #[arg(long)]
+    pub no_check: bool,
+    /// Write what was found as an experiment: for `inflight run`, and for `inflight serve --config`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,

@@ -240,3 +240,11 @@ fn one_round_is_judged_by_its_sections() {
     let verdict = run(&text, 1).remove(0);
     assert_eq!((verdict.verdict, verdict.n), (VerdictKind::Holds, 10), "{verdict:?}");
 }
+
+#[test]
+fn a_quantile_that_too_few_requests_support_has_no_verdict() {
+    let text = BURSTS.split("[[hypothesis]]").next().expect("a beginning").to_string();
+    let text = text + "[[hypothesis]]\nname = \"far\"\nclaim = \"p99.99(async) < 100s\"\n";
+    let verdict = run(&text, 4).remove(0);
+    assert_eq!((verdict.verdict, verdict.effect), (VerdictKind::Undecided, None), "{}", verdict.why);
+}

@@ -14,6 +14,7 @@ mod tally;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod tune;
 
 pub use compare::{ComparedFigure, Comparison, Judgement, SAME_WITHIN, compare};
 pub use counters::counters;
@@ -22,3 +23,4 @@ pub use mark::Colour;
 pub use sweep::{sweep, sweep_csv};
 pub use tally::short as tally;
 pub use terminal::{Ink, Plain, Tone, answers, result, spark};
+pub use tune::tune;

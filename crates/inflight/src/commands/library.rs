@@ -44,6 +44,22 @@ impl Source {
         }
     }
 
+    /// Reads `text`, which refers to no files but these.
+    pub(super) fn with_files(
+        text: String,
+        name: &str,
+        files: Vec<(String, String)>,
+    ) -> anyhow::Result<Source> {
+        let read_file = |name: &str| {
+            let found = files.iter().find(|file| file.0 == name);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| "there is no such file".to_string())
+        };
+        match Document::read(&text, name, &read_file) {
+            Ok(document) => Ok(Source { name: name.into(), file: name.into(), text, document, files }),
+            Err(diagnostics) => Err(BadInput(diagnostics.to_string()).into()),
+        }
+    }
+
     /// A file, or `-` for standard input.
     pub(super) fn file(path: &Path) -> anyhow::Result<Source> {
         let text = read(path, MAX_FILE)
@@ -90,6 +106,8 @@ impl Source {
             source.document.rounds = rounds;
             source.text = set_in_root(&source.text, "rounds", &rounds.to_string());
         }
+        // What is wrong with a cell is said before anything runs.
+        source.cells()?;
         Ok(source)
     }
 
@@ -111,6 +129,31 @@ impl Source {
         let text = set_levels(&self.text, &factors, &levels).map_err(|e| BadInput(format!("error: {e}")))?;
         let set = Source::read(text, &self.file)?;
         Ok(Source { name: self.name, ..set })
+    }
+
+    /// The cells of which claims speak (`… @ rate=24/s`): the experiment with these levels, and with these claims alone.
+    pub(super) fn cells(&self) -> anyhow::Result<Vec<Document>> {
+        let mut cells: Vec<&Vec<(String, String)>> = Vec::new();
+        for hypothesis in self.document.hypotheses.iter().filter(|h| !h.claim.cell.is_empty()) {
+            if !cells.contains(&&hypothesis.claim.cell) {
+                cells.push(&hypothesis.claim.cell);
+            }
+        }
+        cells.into_iter().map(|cell| self.cell(cell)).collect()
+    }
+
+    fn cell(&self, cell: &[(String, String)]) -> anyhow::Result<Document> {
+        let levels: Vec<String> = cell.iter().map(|(factor, level)| format!("{factor}={level}")).collect();
+        let named = |what: String| BadInput(format!("{what}\nin a claim about {}", levels.join(", ")));
+        let factors = factors(&levels)?;
+        let values: Vec<String> = cell.iter().map(|(_, level)| level.clone()).collect();
+        let text = set_levels(&self.text, &factors, &values).map_err(|e| named(format!("error: {e}")))?;
+        let read = Source::read(text, &self.file).map_err(|e| named(e.to_string()))?;
+        let mut document =
+            Document { seed: self.document.seed, rounds: self.document.rounds, ..read.document };
+        document.hypotheses.retain(|hypothesis| hypothesis.claim.cell == cell);
+        document.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.claim.cell.clear());
+        Ok(document)
     }
 
     /// A sweep over this experiment, by factors such as `KEY=VALUES`.
@@ -151,7 +194,7 @@ fn read_beside(file: &str, name: &str) -> Result<String, String> {
 }
 
 /// Reads at most `most` bytes and one more, so that what is too large is seen to be.
-fn read(path: &Path, most: usize) -> std::io::Result<String> {
+pub(super) fn read(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = String::new();
     let most = most as u64 + 1;
     if path == Path::new("-") {

@@ -19,6 +19,7 @@ mod serve;
 mod show;
 mod sim;
 mod target_app;
+mod tune;
 mod workers;
 
 use crate::{
@@ -39,7 +40,7 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
-    /// It measured, and a verdict was not as expected, or a figure got worse.
+    /// It measured, and what was expected did not come out.
     Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
@@ -82,6 +83,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         None => Ok(welcome()),
         Some(Command::Run(flags)) => run::run(&flags),
         Some(Command::Sim(flags)) => sim::run(&flags),
+        Some(Command::Tune(flags)) => tune::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),

@@ -35,22 +35,23 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     expect::check(&flags.expect, &sources)?;
     raise_open_files();
     let runtime = runtime(None)?;
-    let outcome = runtime.block_on(measure(&sources, flags))?;
+    let dir = RunDir::create(&flags.runs.dir)?;
+    let outcome = runtime.block_on(measure(&sources, &flags.only, &dir))?;
     runtime.shutdown_background();
+    show(&dir, &folders(&sources), &outcome, flags)?;
     Ok(expect::exit(&flags.expect, &outcome))
 }
 
-/// Measures every experiment, one after the other, and shows and saves what was found as one run.
-async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutcome> {
-    let dir = RunDir::create(&flags.runs.dir)?;
+/// Measures the arms `only` of every experiment, or all, one after the other, and saves what was found as one run.
+pub(super) async fn measure(sources: &[Source], only: &[String], dir: &RunDir) -> anyhow::Result<RunOutcome> {
     let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
     let (mut experiments, mut complete) = (Vec::new(), true);
     for (source, folder) in sources.iter().zip(&folders) {
-        let place = Place { dir: &dir, folder };
+        let place = Place { dir, folder };
         let (experiment, ended) =
-            measure_experiment(source, flags, place, timers.as_ref(), interrupt.as_mut()).await?;
+            measure_experiment(source, only, place, timers.as_ref(), interrupt.as_mut()).await?;
         experiments.push(experiment);
         complete = ended;
         if !complete {
@@ -60,8 +61,7 @@ async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutc
     }
     let run = Run { id: dir.id.clone(), started_unix_s: dir.started_unix_s, world: RunWorld::Live, timers };
     let outcome = run.outcome(experiments, complete);
-    save_run(&dir, &outcome)?;
-    show(&dir, &folders, &outcome, flags)?;
+    save_run(dir, &outcome)?;
     Ok(outcome)
 }
 
@@ -117,7 +117,7 @@ pub(super) fn folders(sources: &[Source]) -> Vec<String> {
 /// One experiment. Also tells whether it was measured to its end.
 async fn measure_experiment(
     source: &Source,
-    flags: &cli::Run,
+    only: &[String],
     place: Place<'_>,
     timers: Option<&TimerError>,
     mut interrupt: Pin<&mut impl Future>,
@@ -127,7 +127,7 @@ async fn measure_experiment(
     let mut session = Session::open(document);
     let workload = session.document.workload.clone().expect("only experiments get here");
     let arms: Vec<&str> =
-        source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
+        source.arms(only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
     let control = session.wants_control().then_some(arms[0]);
     let measured = arms.len() + usize::from(control.is_some());
     say(&format!("run {}  {}", place.dir.id, plan(document, &workload, measured, &source.name)));
@@ -157,7 +157,7 @@ async fn measure_experiment(
             break;
         }
     }
-    let mut outcome = session.outcome(source);
+    let mut outcome = session.outcome(source)?;
     let books = session.books;
     set_beside_twins(&mut outcome, document, &books, timers);
     place.save_books(&books)?;

@@ -14,6 +14,7 @@ use crate::experiment::{ArmOutcome, ExperimentOutcome, RunOutcome, RunWorld, Ver
 use inflight_strategies::units::format_duration;
 use std::{fmt::Write, time::Duration};
 
+pub(super) use results::BLOCKS;
 pub use results::spark;
 
 /// How a piece of text is meant; colour never carries the meaning alone.
@@ -102,6 +103,12 @@ pub fn answers(all: &[ExperimentOutcome], width: usize, ink: &dyn Ink) -> String
         out.push('\n');
     }
     out
+}
+
+/// A heading, and what is said beside it.
+pub(super) fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
+    let line = format!("{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
+    let _ = writeln!(out, "{}", line.trim_end());
 }
 
 /// `text` in lines of at most `width` columns, each after `indent`.

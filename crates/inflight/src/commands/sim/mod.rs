@@ -154,7 +154,8 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
 fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
     let experiment = |(source, trials): (&Source, &Trials)| trials.session.outcome(source);
-    let experiments: Vec<ExperimentOutcome> = sources.iter().zip(all).map(experiment).collect();
+    let experiments: Vec<ExperimentOutcome> =
+        sources.iter().zip(all).map(experiment).collect::<anyhow::Result<_>>()?;
     let traces: Vec<Trace> = all.iter().flat_map(|trials| trials.traces.iter().cloned()).collect();
     let run = Run {
         id: dir.as_ref().map_or("sim".into(), |dir| dir.id.clone()),
