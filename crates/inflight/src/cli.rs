@@ -67,6 +67,18 @@ pub struct Choice {
     /// Measure every arm so often, each time with other requests [default: the experiment's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
     pub rounds: Option<u32>,
+    /// In which scale of time
+    #[arg(long, value_enum, default_value_t = Profile::Experiment)]
+    pub profile: Profile,
+}
+
+/// A scale of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// The experiment's own: most are wind tunnels, many times shorter than what they are about
+    Experiment,
+    /// Real delays and rates, as in the original lab: takes as long as it says
+    Full,
 }
 
 /// What a verdict is expected to be.
@@ -97,8 +109,8 @@ impl FromStr for Expectation {
     after_help = "Examples:\n  inflight run\n  inflight run memory-cliff --seed 7\n  inflight run ./mine.toml --json"
 )]
 pub struct Run {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -127,8 +139,8 @@ inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17\n  \
 inflight sim four-endpoints --trace-file lives.json"
 )]
 pub struct Sim {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]

@@ -130,7 +130,10 @@ impl Session {
                 }
             }
         }
-        outcome.answer = answer(&outcome.verdicts);
+        outcome.answer = match &self.document.answer {
+            Some(answer) => Some(answer.of(&outcome, &self.document.hypotheses)),
+            None => answer(&outcome.verdicts),
+        };
         outcome.controls = self.judge.controls();
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));

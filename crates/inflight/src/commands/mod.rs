@@ -18,8 +18,10 @@ mod runs;
 mod serve;
 mod show;
 mod sim;
+mod suite;
 mod target_app;
 mod tune;
+mod under_way;
 mod workers;
 
 use crate::{

@@ -27,12 +27,7 @@ use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
-    let sources: Vec<Source> = flags
-        .experiments
-        .iter()
-        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
-        .collect::<anyhow::Result<_>>()?;
-    expect::check(&flags.expect, &sources)?;
+    let sources = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
     raise_open_files();
     let runtime = runtime(None)?;
     let dir = RunDir::create(&flags.runs.dir)?;
@@ -139,8 +134,9 @@ async fn measure_experiment(
             rounds => format!("round {} of {rounds}  ", number + 1),
         };
         let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let tasks = session.judge.wants_tasks();
         let seed = session.seed(number);
-        let round = Round { file: &file, workload: &workload, seed, together, logged, label };
+        let round = Round { file: &file, workload: &workload, seed, together, logged, tasks, label };
         // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.
         let mut order = arms.clone();
         order.rotate_left(number as usize % arms.len());

@@ -105,7 +105,7 @@ pub fn answers(all: &[ExperimentOutcome], width: usize, ink: &dyn Ink) -> String
     out
 }
 
-/// A heading, and what is said beside it.
+/// A heading, with something said aside.
 pub(super) fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
     let line = format!("{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
     let _ = writeln!(out, "{}", line.trim_end());

@@ -158,7 +158,7 @@ fn other_endings(out: &mut String, arm: &ArmOutcome, ink: &dyn Ink) {
 /// From this peak on heights are logarithmic: what is small would not be seen.
 const LOG_ABOVE: u32 = 200;
 
-/// Blocks, the lowest first.
+/// Blocks of growing height.
 pub(in crate::report) const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// A line of blocks: the most of `values` in each of `width` stretches of them, `top` being the highest block.
