@@ -72,14 +72,3 @@ mod tests {
         assert_eq!(recovery(&flat, &flat.arms[0]), None);
     }
 }
-#[cfg(test)]
-mod tmp_readme {
-    #[test]
-    fn tmp_readme() {
-        let text = std::fs::read_to_string("../../docs/results/four-endpoints.json").unwrap();
-        let run = crate::experiment::RunOutcome::read(&text).unwrap();
-        std::fs::write("/tmp/report/readme.txt", crate::report::result(&run, 100, &crate::report::Plain))
-            .unwrap();
-        std::fs::write("/tmp/report/w/four.html", crate::report::page(&run)).unwrap();
-    }
-}
