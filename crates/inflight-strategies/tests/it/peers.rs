@@ -146,7 +146,7 @@ fn limit_after_a_shift() -> (usize, u32) {
     theirs.record_success(ms(10));
     (0..10_000).for_each(|_| theirs.record_success(ms(50)));
     let mut ours = adaptive::Config::Vegas(vegas::Config::default()).build();
-    let mut sample = |limiter: &mut Box<dyn Limiter>, i: u64, rtt| {
+    let sample = |limiter: &mut Box<dyn Limiter>, i: u64, rtt| {
         let in_flight = limiter.limit();
         let sample = Sample { now: at(i * 50), rtt: ms(rtt), in_flight, full: true, dropped: false };
         limiter.on_sample(&sample, &mut Middle);
@@ -156,7 +156,7 @@ fn limit_after_a_shift() -> (usize, u32) {
     (theirs.limit(), ours.limit())
 }
 
-/// How long a caller waits, in ms, behind a call of 100 ms, one permit and a timeout of 50 ms.
+/// How long a caller of 40 ms waits in all, in ms, behind another one: one permit, and a timeout of 50 ms.
 fn waits_under_a_timeout() -> (u128, u128) {
     async fn second<S>(service: S) -> u128
     where
