@@ -7,6 +7,7 @@ mod grafana;
 mod interrupt;
 mod loom;
 mod net;
+mod page;
 mod peers;
 mod process;
 mod prometheus;
@@ -31,6 +32,7 @@ cargo xtask COMMAND
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   loom              hand-made synchronisation under all interleavings
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
+  report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -49,6 +51,8 @@ fn main() -> ExitCode {
         ["twin"] => twin::run(),
         ["loom"] => loom::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
+        ["report"] => page::run_all(false),
+        ["report", "--install"] => page::run_all(true),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");
