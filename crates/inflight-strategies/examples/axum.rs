@@ -4,7 +4,7 @@
 use axum::{
     Router,
     error_handling::HandleErrorLayer,
-    http::{StatusCode, header::RETRY_AFTER},
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -28,8 +28,11 @@ fn refusal<E>(failure: &Failure<E>) -> Response {
         Failure::TimedOut { .. } => StatusCode::REQUEST_TIMEOUT,
         Failure::Failed(_) | Failure::Lost => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let wait = failure.retry_after().map(|wait| [(RETRY_AFTER, wait.as_secs_f64().ceil().to_string())]);
-    (status, wait, ()).into_response()
+    let mut response = status.into_response();
+    if let Some(wait) = failure.retry_after() {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));
+    }
+    response
 }
 
 /// An app's errors are responses: those of 500 and above are failures to the breaker.

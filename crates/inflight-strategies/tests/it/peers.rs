@@ -156,7 +156,7 @@ fn limit_after_a_shift() -> (usize, u32) {
     (theirs.limit(), ours.limit())
 }
 
-/// How long a caller waits, in ms, behind a call of 100 ms, one permit and a timeout of 50 ms.
+/// How long a caller of 40 ms waits in all, in ms, behind another one: one permit, and a timeout of 50 ms.
 fn waits_under_a_timeout() -> (u128, u128) {
     async fn second<S>(service: S) -> u128
     where
