@@ -6,6 +6,7 @@ mod compose;
 mod grafana;
 mod interrupt;
 mod net;
+mod page;
 mod peers;
 mod process;
 mod prometheus;
@@ -29,6 +30,7 @@ cargo xtask COMMAND
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
+  report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -46,6 +48,8 @@ fn main() -> ExitCode {
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
+        ["report"] => page::run_all(false),
+        ["report", "--install"] => page::run_all(true),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

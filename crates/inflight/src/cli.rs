@@ -37,6 +37,10 @@ pub enum Command {
     Check(Check),
     /// Print a saved run again
     Show(Show),
+    /// Write the report of a saved run: one page that needs no network and no script
+    Report(Report),
+    /// Set two saved runs side by side: every figure with its difference, the interval of that, and what it means
+    Compare(Compare),
     /// List the experiments that are built in and the runs that were saved
     List(List),
     /// Explain what the lab knows, such as the formulas of queueing theory
@@ -63,6 +67,18 @@ pub struct Choice {
     /// Measure every arm so often, each time with other requests [default: the experiment's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
     pub rounds: Option<u32>,
+    /// In which scale of time
+    #[arg(long, value_enum, default_value_t = Profile::Experiment)]
+    pub profile: Profile,
+}
+
+/// A scale of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// The experiment's own: most are wind tunnels, many times shorter than what they are about
+    Experiment,
+    /// Real delays and rates, as in the original lab: takes as long as it says
+    Full,
 }
 
 /// What a verdict is expected to be.
@@ -93,8 +109,8 @@ impl FromStr for Expectation {
     after_help = "Examples:\n  inflight run\n  inflight run memory-cliff --seed 7\n  inflight run ./mine.toml --json"
 )]
 pub struct Run {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -123,8 +139,8 @@ inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17\n  \
 inflight sim four-endpoints --trace-file lives.json"
 )]
 pub struct Sim {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -337,6 +353,43 @@ pub struct Show {
     /// The run's id [default: the latest]
     pub run: Option<String>,
     /// Print run.json
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight report\n  inflight report k3f9 -o k3f9.html")]
+pub struct Report {
+    /// The run's id [default: the latest]
+    pub run: Option<String>,
+    /// Where to write it, - for standard output [default: report.html beside the run]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A run is named by its id, or by the path of its directory or of its run.json. Figures are better or worse if the whole \
+interval of their difference is, the same if it is within 5 %, and otherwise nobody can tell.\n\nExamples:\n  \
+inflight compare j7d1 k3f9\n  inflight compare baseline/run.json k3f9 --gate"
+)]
+pub struct Compare {
+    /// The run to compare with
+    pub a: String,
+    /// The run that is compared with it
+    pub b: String,
+    /// Exit with 3 if a figure got worse, and with 2 if the runs are not comparable
+    #[arg(long)]
+    pub gate: bool,
+    /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

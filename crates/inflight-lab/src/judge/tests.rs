@@ -14,7 +14,13 @@ const NAMES: Names<'static> = Names { arms: &["a", "b"], phases: Some(&["burst"]
 
 fn hypothesis(text: &str) -> Hypothesis {
     let claim = Claim::read(text, NAMES).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    Hypothesis { name: "H1".into(), text: text.into(), title: claim.sentence(), claim }
+    Hypothesis {
+        name: "H1".into(),
+        text: text.into(),
+        title: claim.sentence(),
+        claim,
+        expected: VerdictKind::Holds,
+    }
 }
 
 /// The verdict on `text` after rounds in which both sides were these.

@@ -1,6 +1,9 @@
 //! What a search found, as text for a terminal: the answer first.
 
-use super::text::{BLOCKS, Ink, Tone, figure, grouped, heading, percent, right};
+use super::{
+    figures::{figure, grouped, percent, right},
+    terminal::{BLOCKS, Ink, Tone, heading, wrapped as lines},
+};
 use crate::{
     stats::Estimate,
     tune::{Candidate, Check, Clause, Knob, Margin, Standing, Step, TuneOutcome},
@@ -38,12 +41,12 @@ fn answer(outcome: &TuneOutcome, width: usize, ink: &dyn Ink) -> String {
     let seeds = format!("{} of {} seeds", standing.met, standing.seeds);
     if outcome.found {
         let _ = writeln!(out, "{}", ink.paint(Tone::Heading, &title));
-        out.push_str(&wrapped_at(&format!("{figures}: meets {asked} with {seeds}"), width, ""));
+        out.push_str(&paragraph(&format!("{figures}: meets {asked} with {seeds}"), width));
     } else {
         let what = format!("{}: nothing that was tried meets {asked} with every seed", outcome.profile);
-        out.push_str(&ink.paint(Tone::Warning, wrapped_at(&what, width, "").trim_end()));
+        out.push_str(&ink.paint(Tone::Warning, &lines(&what, width, "")));
         let _ = writeln!(out, "\nThe nearest miss: {best}");
-        out.push_str(&wrapped_at(&format!("{figures}: met with {seeds}; {}", missed(outcome)), width, ""));
+        out.push_str(&paragraph(&format!("{figures}: met with {seeds}; {}", missed(outcome)), width));
     }
     let how = format!(
         "{}; {} trials of {} candidates in virtual time, the figures from {} seeds that the search had not seen, ± 95 % by Student's t",
@@ -52,7 +55,7 @@ fn answer(outcome: &TuneOutcome, width: usize, ink: &dyn Ink) -> String {
         grouped(outcome.candidates as u64),
         standing.seeds
     );
-    out.push_str(&wrapped_at(&how, width, ""));
+    out.push_str(&paragraph(&how, width));
     if !outcome.complete {
         let _ = writeln!(
             out,
@@ -239,27 +242,12 @@ fn share(Estimate { value, half_width }: Estimate) -> String {
     format!("{:.2}%{half}", value * 100.0)
 }
 
-fn wrapped(text: &str, width: usize) -> String {
-    wrapped_at(text, width, "  ")
+fn paragraph(text: &str, width: usize) -> String {
+    lines(text, width, "") + "\n"
 }
 
-/// `text` in lines of at most `width` columns, each after `indent`.
-fn wrapped_at(text: &str, width: usize, indent: &str) -> String {
-    let (mut out, mut column) = (String::from(indent), indent.len());
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > indent.len() && column + 1 + length > width {
-            let _ = write!(out, "\n{indent}");
-            column = indent.len();
-        } else if column > indent.len() {
-            out.push(' ');
-            column += 1;
-        }
-        out.push_str(word);
-        column += length;
-    }
-    out.push('\n');
-    out
+fn wrapped(text: &str, width: usize) -> String {
+    lines(text, width - 2, "  ") + "\n"
 }
 
 fn clipped(line: &str, width: usize) -> String {

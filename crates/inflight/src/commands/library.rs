@@ -1,19 +1,14 @@
 //! The experiments that are built in, and documents from files.
 
-use super::BadInput;
-use crate::cli::Choice;
+use super::{
+    BadInput,
+    suite::{EXPERIMENTS, GROUPS, SUITE, members},
+};
+use crate::cli::{Choice, Profile};
 use inflight_lab::experiment::{
     Document, Factor, MAX_DATA, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
 };
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
-
-/// Name and text of every built-in experiment.
-pub(super) const EXPERIMENTS: [(&str, &str); 4] = [
-    ("four-endpoints", include_str!("../../../../experiments/four-endpoints.toml")),
-    ("memory-cliff", include_str!("../../../../experiments/memory-cliff.toml")),
-    ("queues", include_str!("../../../../experiments/queues.toml")),
-    ("adaptive-limits", include_str!("../../../../experiments/adaptive-limits.toml")),
-];
 
 /// A document with the text that it was read from.
 #[derive(Debug)]
@@ -74,7 +69,8 @@ impl Source {
             Some((name, text)) => Source::read((*text).into(), name)?,
             None if Path::new(name).exists() || name.contains(['/', '.']) => Source::file(Path::new(name))?,
             None => {
-                let known: Vec<&str> = EXPERIMENTS.iter().map(|known| known.0).collect();
+                let groups = GROUPS.iter().map(|group| group.name).chain([SUITE]);
+                let known: Vec<&str> = EXPERIMENTS.iter().map(|known| known.0).chain(groups).collect();
                 let guess = did_you_mean(name, &known)
                     .map_or(String::new(), |meant| format!(" did you mean {meant}?"));
                 let known = known.join(", ");
@@ -90,6 +86,16 @@ impl Source {
         Ok(source)
     }
 
+    /// The experiments that `names` stand for, each as it was chosen.
+    pub(super) fn all_chosen(
+        names: &[String],
+        choice: &Choice,
+        only: &[String],
+    ) -> anyhow::Result<Vec<Source>> {
+        let names = names.iter().flat_map(|name| members(name));
+        names.map(|name| Source::chosen(name, choice, only)).collect()
+    }
+
     /// The experiment `name` with another seed or number of rounds, if there is one, and with the arms that are to be run alone, if it has them.
     pub(super) fn chosen(name: &str, choice: &Choice, only: &[String]) -> anyhow::Result<Source> {
         let mut source = Source::experiment(name)?;
@@ -97,6 +103,10 @@ impl Source {
         if let Some(unknown) = only.iter().find(|only| !arms.contains(&only.as_str())) {
             let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
             return Err(BadInput(what).into());
+        }
+        if choice.profile == Profile::Full {
+            let text = set_in_root(&source.text, "time-scale", "1");
+            source = Source { name: source.name, ..Source::read(text, &source.file)? };
         }
         if let Some(seed) = choice.seed {
             source.document.seed = seed;

@@ -130,7 +130,10 @@ impl Session {
                 }
             }
         }
-        outcome.answer = answer(&outcome.verdicts);
+        outcome.answer = match &self.document.answer {
+            Some(answer) => Some(answer.of(&outcome, &self.document.hypotheses)),
+            None => answer(&outcome.verdicts),
+        };
         outcome.controls = self.judge.controls();
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
@@ -203,6 +206,7 @@ impl<'a> Subject<'a> {
             seed: self.seed,
             time_scale: self.time_scale,
             workload: self.workload.to_string(),
+            objective_ns: self.workload.objective.map(|objective| objective.as_nanos() as u64),
             phases: Vec::new(),
             warmup_ns: self.workload.warmup.as_nanos() as u64,
             counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),

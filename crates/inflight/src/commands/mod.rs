@@ -1,6 +1,7 @@
 //! One file per command. Each returns how the program ends.
 
 mod check;
+mod compare;
 mod doctor;
 mod expect;
 mod explain;
@@ -10,14 +11,17 @@ mod library;
 mod list;
 mod load;
 mod measured;
+mod report;
 mod round;
 mod run;
 mod runs;
 mod serve;
 mod show;
 mod sim;
+mod suite;
 mod target_app;
 mod tune;
+mod under_way;
 mod workers;
 
 use crate::{
@@ -86,6 +90,8 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
+        Some(Command::Report(flags)) => report::run(&flags),
+        Some(Command::Compare(flags)) => compare::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
         Some(Command::Doctor) => doctor::run(),

@@ -7,7 +7,7 @@ use super::{
     measured::{Books, Run, Session},
     raise_open_files,
     round::{LEAD, Round},
-    runs::RunDir,
+    runs::{self, PAGE, RunDir},
     runtime,
 };
 use crate::{
@@ -27,12 +27,7 @@ use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
-    let sources: Vec<Source> = flags
-        .experiments
-        .iter()
-        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
-        .collect::<anyhow::Result<_>>()?;
-    expect::check(&flags.expect, &sources)?;
+    let sources = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
     raise_open_files();
     let runtime = runtime(None)?;
     let dir = RunDir::create(&flags.runs.dir)?;
@@ -139,8 +134,9 @@ async fn measure_experiment(
             rounds => format!("round {} of {rounds}  ", number + 1),
         };
         let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let tasks = session.judge.wants_tasks();
         let seed = session.seed(number);
-        let round = Round { file: &file, workload: &workload, seed, together, logged, label };
+        let round = Round { file: &file, workload: &workload, seed, together, logged, tasks, label };
         // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.
         let mut order = arms.clone();
         order.rotate_left(number as usize % arms.len());
@@ -195,6 +191,7 @@ fn set_beside_twins(
 /// Saves what is about the whole run.
 pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
     dir.write("run.json", json(outcome)?.as_bytes())?;
+    dir.write(PAGE, report::page(outcome).as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
@@ -225,8 +222,11 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
+    let before = runs::before(&flags.runs.dir, outcome);
+    let compare =
+        before.map_or(String::new(), |id| format!("Compare  inflight compare {id} {}\n", outcome.id));
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
+        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    inflight run{files}{only}\n"
     ));
     Ok(())
 }

@@ -35,6 +35,9 @@ fn of_the_program() {
               load         Drive any HTTP target, on schedule, whatever it does
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
+              report       Write the report of a saved run: one page that needs no network and no script
+              compare      Set two saved runs side by side: every figure with its difference, the interval of
+                           that, and what it means
               list         List the experiments that are built in and the runs that were saved
               explain      Explain what the lab knows, such as the formulas of queueing theory
               doctor       Look at this machine: how late its timers are, and what else gets between a run and
@@ -64,18 +67,44 @@ fn of_run() {
             Usage: inflight run [OPTIONS] [EXPERIMENT]...
 
             Arguments:
-              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                               four-endpoints]
+              [EXPERIMENT]...
+                      Names of built-in experiments or groups of them (see `inflight list`), or files
+
+                      [default: tour]
 
             Options:
-                  --seed <SEED>            Decide everything random anew [default: the experiment's]
-                  --rounds <N>             Measure every arm so often, each time with other requests [default:
-                                           the experiment's]
-                  --only <ARM>             Measure only these arms
-                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
-                  --json                   Print run.json instead of tables
-                  --runs <DIR>             Where runs are kept [default: runs]
-              -h, --help                   Print help
+                  --seed <SEED>
+                      Decide everything random anew [default: the experiment's]
+
+                  --rounds <N>
+                      Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --profile <PROFILE>
+                      In which scale of time
+
+                      Possible values:
+                      - experiment: The experiment's own: most are wind tunnels, many times shorter than what
+                        they are about
+                      - full:       Real delays and rates, as in the original lab: takes as long as it says
+
+                      [default: experiment]
+
+                  --only <ARM>
+                      Measure only these arms
+
+                  --expect <NAME=VERDICT>
+                      End with 3 unless this hypothesis, or all of them, has this verdict
+
+                  --json
+                      Print run.json instead of tables
+
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
 
             Examples:
               inflight run
@@ -96,31 +125,72 @@ fn of_sim() {
             Usage: inflight sim [OPTIONS] [EXPERIMENT]...
 
             Arguments:
-              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                               four-endpoints]
+              [EXPERIMENT]...
+                      Names of built-in experiments or groups of them (see `inflight list`), or files
+
+                      [default: tour]
 
             Options:
-                  --seed <SEED>            Decide everything random anew [default: the experiment's]
-                  --rounds <N>             Measure every arm so often, each time with other requests [default:
-                                           the experiment's]
-                  --only <ARM>             Run only these arms
-                  --set <KEY=VALUE>        Set a value of the experiment
-                  --sweep <KEY=VALUES>     Run every arm with each of these values; several of them: with every
-                                           combination
-                  --seeds <N>              Run everything with so many seeds, the same for all: means and 95 %
-                                           intervals [default: 10 with --sweep]
-                  --threads <N>            Threads [default: one per processor]; the result is the same with any
-                                           number
-                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
-                  --json                   Print JSON instead of tables
-                  --csv                    Print a sweep as CSV instead of a table
-                  --trace <N[..M]>         Print the life of this request, or of these, instead of tables
-                  --trace-file <FILE>      Write the lives of the requests of --trace, or of the first 10000,
-                                           for Perfetto or Chrome
-                  --counters               Print what the virtual worlds counted
-                  --save                   Keep the result, like `run` does
-                  --runs <DIR>             Where runs are kept [default: runs]
-              -h, --help                   Print help
+                  --seed <SEED>
+                      Decide everything random anew [default: the experiment's]
+
+                  --rounds <N>
+                      Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --profile <PROFILE>
+                      In which scale of time
+
+                      Possible values:
+                      - experiment: The experiment's own: most are wind tunnels, many times shorter than what
+                        they are about
+                      - full:       Real delays and rates, as in the original lab: takes as long as it says
+
+                      [default: experiment]
+
+                  --only <ARM>
+                      Run only these arms
+
+                  --set <KEY=VALUE>
+                      Set a value of the experiment
+
+                  --sweep <KEY=VALUES>
+                      Run every arm with each of these values; several of them: with every combination
+
+                  --seeds <N>
+                      Run everything with so many seeds, the same for all: means and 95 % intervals [default: 10
+                      with --sweep]
+
+                  --threads <N>
+                      Threads [default: one per processor]; the result is the same with any number
+
+                  --expect <NAME=VERDICT>
+                      End with 3 unless this hypothesis, or all of them, has this verdict
+
+                  --json
+                      Print JSON instead of tables
+
+                  --csv
+                      Print a sweep as CSV instead of a table
+
+                  --trace <N[..M]>
+                      Print the life of this request, or of these, instead of tables
+
+                  --trace-file <FILE>
+                      Write the lives of the requests of --trace, or of the first 10000, for Perfetto or Chrome
+
+                  --counters
+                      Print what the virtual worlds counted
+
+                  --save
+                      Keep the result, like `run` does
+
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
 
             KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
             *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// An arm's first round over time, warm-up included. The lists have one entry per tick, from the round's start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Timeline {
     /// The length of a tick in nanoseconds: 100 ms or less, more in runs of more than four minutes.
@@ -26,6 +27,7 @@ pub struct Timeline {
 
 /// What ended in one slice of a round. Percentiles are exact to about 3 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Slice {
     /// Good answers in the slice.
@@ -54,6 +56,7 @@ pub struct Slice {
 ///
 /// There are 4 bins per octave: bin i begins at `2^(i/4) · (1 + (i mod 4)/4)` µs, whole numbers meant; `bins::edge_us` says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Heat {
     /// The length of a slice in nanoseconds.
@@ -66,6 +69,7 @@ pub struct Heat {
 
 /// One point of the tail: so much of the good answers took at most so long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TailPoint {
     /// The share, from 0 to 1.
@@ -76,6 +80,7 @@ pub struct TailPoint {
 
 /// Something that happened to an arm in its first round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// When, in nanoseconds since the round's start.
@@ -91,6 +96,7 @@ pub struct Event {
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// More were in flight than the knee, or than was usual before.
@@ -107,6 +113,7 @@ pub enum EventKind {
 
 /// What the events of an arm mean: one of the four rules of the original lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Which.
@@ -117,6 +124,7 @@ pub struct Finding {
 
 /// The four rules by which the original lab reads its graphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// In flight rises and does not stop: saturation.

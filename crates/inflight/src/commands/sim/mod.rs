@@ -32,8 +32,9 @@ use inflight_strategies::rt::Clock as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
-    let read = |name: &String| Source::chosen(name, &flags.choice, &flags.only)?.set(&flags.set);
-    let sources: Vec<Source> = flags.experiments.iter().map(read).collect::<anyhow::Result<_>>()?;
+    let chosen = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
+    let sources: Vec<Source> =
+        chosen.into_iter().map(|source| source.set(&flags.set)).collect::<anyhow::Result<_>>()?;
     expect::check(&flags.expect, &sources)?;
     let workers = Workers::new(flags.threads)?;
     let clock = live::World::new(workers.runtime().handle().clone());

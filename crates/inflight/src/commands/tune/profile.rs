@@ -4,7 +4,8 @@ use crate::{
     cli,
     commands::{
         BadInput,
-        library::{EXPERIMENTS, Source, read},
+        library::{Source, read},
+        suite::EXPERIMENTS,
     },
 };
 use inflight_lab::{
@@ -76,7 +77,7 @@ const MINUTE: Times = Times { duration: Duration::from_secs(60), warmup: Duratio
 
 /// A profile, an experiment or a configuration: by name, or a file.
 fn described(name: &str) -> anyhow::Result<Profile> {
-    let built_in = PROFILES.iter().chain(&EXPERIMENTS).find(|known| known.0 == name);
+    let built_in = PROFILES.iter().chain(EXPERIMENTS).find(|known| known.0 == name);
     let text = match built_in {
         Some((_, text)) => (*text).to_string(),
         None if Path::new(name).exists() || name.contains(['/', '.']) => read_text(Path::new(name))?,
