@@ -7,6 +7,7 @@ mod grafana;
 mod interrupt;
 mod net;
 mod oracles;
+mod page;
 mod peers;
 mod process;
 mod prometheus;
@@ -33,6 +34,7 @@ cargo xtask COMMAND
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
+  report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -52,6 +54,8 @@ fn main() -> ExitCode {
         ["twin"] => twin::run(),
         ["walkthrough"] => walkthrough::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
+        ["report"] => page::run_all(false),
+        ["report", "--install"] => page::run_all(true),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

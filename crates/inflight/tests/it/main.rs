@@ -23,5 +23,7 @@ mod run;
 mod series;
 mod sim;
 mod strategies;
+mod tune;
 mod usage;
+mod verdicts;
 mod wrong;
