@@ -104,10 +104,10 @@ fn topics_are_listed() {
                   limit, partitions, queue, order, codel
                   deadline-drop, little, ramp, pid, aimd
                   vegas, gradient, gradient2, windowed, envoy
-                  correlation, bbr, sre-throttle, admission-control, rate-limit
-                  dagor, breakwater, timeout, deadline, retry
-                  backoff, retry-budget, retry-bucket, retry-throttle, adaptive-pace
-                  hedge, tied, breaker, coalesce
+                  correlation, arc, bbr, sre-throttle, admission-control
+                  rate-limit, dagor, breakwater, timeout, deadline
+                  retry, backoff, retry-budget, retry-bucket, retry-throttle
+                  adaptive-pace, hedge, tied, breaker, coalesce
               theory
                   formulas that stand beside a measurement: what each gives, where it holds, an example
                   little, erlang-b, erlang-c, m-m-c-k, m-d-c
@@ -131,10 +131,10 @@ fn what_is_unknown_is_guessed() {
     check(
         &["explain", "strategies", "hedg"],
         expect![[r#"
-        exit 2
-        --- stderr
-        error: no strategy "hedg". did you mean hedge? There is limit, partitions, queue, order, codel, deadline-drop, little, ramp, pid, aimd, vegas, gradient, gradient2, windowed, envoy, correlation, bbr, sre-throttle, admission-control, rate-limit, dagor, breakwater, timeout, deadline, retry, backoff, retry-budget, retry-bucket, retry-throttle, adaptive-pace, hedge, tied, breaker, coalesce
-    "#]],
+            exit 2
+            --- stderr
+            error: no strategy "hedg". did you mean hedge? There is limit, partitions, queue, order, codel, deadline-drop, little, ramp, pid, aimd, vegas, gradient, gradient2, windowed, envoy, correlation, arc, bbr, sre-throttle, admission-control, rate-limit, dagor, breakwater, timeout, deadline, retry, backoff, retry-budget, retry-bucket, retry-throttle, adaptive-pace, hedge, tied, breaker, coalesce
+        "#]],
     );
     check(
         &["explain", "hedging", "hedge"],
@@ -168,76 +168,77 @@ fn strategies_are_listed() {
     check(
         &["list", "strategies"],
         expect![[r#"
-        exit 0
-        --- stdout
-        Strategies (inflight explain NAME)
+            exit 0
+            --- stdout
+            Strategies (inflight explain NAME)
 
-          limits
-            limit              Concurrency limit: at most so many calls inside at once; the others wait in
-                               line.
-            partitions         Partitions: classes of calls share one limit, and each is sure of its part.
+              limits
+                limit              Concurrency limit: at most so many calls inside at once; the others wait in
+                                   line.
+                partitions         Partitions: classes of calls share one limit, and each is sure of its part.
 
-          queues
-            queue              Queue: who waits for a limit's permits, who is next, and who is dropped.
-            order              The order of a queue: fifo, lifo, adaptive lifo, priority.
-            codel              CoDel for servers: drops whoever waited long while the queue stands.
-            deadline-drop      Deadline-aware drop: whoever cannot be answered in time is not served at all.
-            little             A bound by Little's law: as many may wait as can be served in time.
-            ramp               Reject ramp: turns away a growing share of arrivals as the queue grows.
-            pid                PID rejector: turns away the share of arrivals that keeps inflow and outflow
-                               equal.
+              queues
+                queue              Queue: who waits for a limit's permits, who is next, and who is dropped.
+                order              The order of a queue: fifo, lifo, adaptive lifo, priority.
+                codel              CoDel for servers: drops whoever waited long while the queue stands.
+                deadline-drop      Deadline-aware drop: whoever cannot be answered in time is not served at all.
+                little             A bound by Little's law: as many may wait as can be served in time.
+                ramp               Reject ramp: turns away a growing share of arrivals as the queue grows.
+                pid                PID rejector: turns away the share of arrivals that keeps inflow and outflow
+                                   equal.
 
-          limits that find their own value
-            aimd               AIMD: one more while it goes well, a tenth less when a call is dropped.
-            vegas              Vegas: keeps the queue that it infers from latency between two bounds.
-            gradient           Gradient: the limit follows the ratio of the shortest round trip to the
-                               present one.
-            gradient2          Gradient2: the limit follows the ratio of a long average of round trips to
-                               the present one.
-            windowed           Windowed: feeds any limiter with windows of calls instead of single calls.
-            envoy              Envoy's gradient controller: the limit follows the ratio to a round trip that
-                               was measured without load.
-            correlation        Correlation: latency against its own past, and whether more in flight still
-                               brings more throughput.
-            bbr                BBR-like: no more in flight than the best throughput times the shortest round
-                               trip.
+              limits that find their own value
+                aimd               AIMD: one more while it goes well, a tenth less when a call is dropped.
+                vegas              Vegas: keeps the queue that it infers from latency between two bounds.
+                gradient           Gradient: the limit follows the ratio of the shortest round trip to the
+                                   present one.
+                gradient2          Gradient2: the limit follows the ratio of a long average of round trips to
+                                   the present one.
+                windowed           Windowed: feeds any limiter with windows of calls instead of single calls.
+                envoy              Envoy's gradient controller: the limit follows the ratio to a round trip that
+                                   was measured without load.
+                correlation        Correlation: latency against its own past, and whether more in flight still
+                                   brings more throughput.
+                arc                ARC: one more while it goes as usual, a tenth less when it is unusually slow.
+                bbr                BBR-like: no more in flight than the best throughput times the shortest round
+                                   trip.
 
-          admission
-            sre-throttle       Adaptive throttling: the client itself refuses a share of its calls, by how
-                               many of the latest were answered.
-            admission-control  Adaptive throttling: the client itself refuses a share of its calls, by how
-                               many of the latest were answered.
-            rate-limit         Rate limit: so many calls per second, and so many at once after a pause.
-            dagor              DAGOR: under overload only the more important calls get in.
-            breakwater         Breakwater: the server hands out credits, and who has none does not even
-                               send.
+              admission
+                sre-throttle       Adaptive throttling: the client itself refuses a share of its calls, by how
+                                   many of the latest were answered.
+                admission-control  Adaptive throttling: the client itself refuses a share of its calls, by how
+                                   many of the latest were answered.
+                rate-limit         Rate limit: so many calls per second, and so many at once after a pause.
+                dagor              DAGOR: under overload only the more important calls get in.
+                breakwater         Breakwater: the server hands out credits, and who has none does not even
+                                   send.
 
-          time
-            timeout            Timeout: an upper bound on how long a caller waits.
-            deadline           Deadline: a moment after which nobody wants the answer, handed on with the
-                               call.
+              time
+                timeout            Timeout: an upper bound on how long a caller waits.
+                deadline           Deadline: a moment after which nobody wants the answer, handed on with the
+                                   call.
 
-          retries
-            retry              Retries: what failed is tried again, after a while, as often as a budget
-                               allows.
-            backoff            Backoff: how long to wait before trying again.
-            retry-budget       Retry budget: so many retries per request, and so many per second besides.
-            retry-bucket       Retry bucket: retries cost tokens, success pays them back.
-            retry-throttle     Retry throttle: retries stop while too many attempts fail.
-            adaptive-pace      Adaptive pace: a client that learns at which rate it is not throttled.
+              retries
+                retry              Retries: what failed is tried again, after a while, as often as a budget
+                                   allows.
+                backoff            Backoff: how long to wait before trying again.
+                retry-budget       Retry budget: so many retries per request, and so many per second besides.
+                retry-bucket       Retry bucket: retries cost tokens, success pays them back.
+                retry-throttle     Retry throttle: retries stop while too many attempts fail.
+                adaptive-pace      Adaptive pace: a client that learns at which rate it is not throttled.
 
-          hedging
-            hedge              Hedging: when an answer is late, the same call is sent once more, and the
-                               first answer counts.
-            tied               Tied requests: a call goes to several replicas at once, and the first that
-                               begins to serve it cancels the others.
+              hedging
+                hedge              Hedging: when an answer is late, the same call is sent once more, and the
+                                   first answer counts.
+                tied               Tied requests: a call goes to several replicas at once, and the first that
+                                   begins to serve it cancels the others.
 
-          breakers and sharing
-            breaker            Circuit breaker: when too many of the latest calls failed or were slow, it
-                               refuses calls for a while.
-            coalesce           Coalescing (single flight): equal calls that are under way at the same time
-                               are one call.
-    "#]],
+              breakers and sharing
+                breaker            Circuit breaker: when too many of the latest calls failed or were slow, it
+                                   refuses calls for a while.
+                coalesce           Coalescing (single flight): equal calls that are under way at the same time
+                                   are one call.
+        "#]],
     );
     check(
         &["list", "strategy"],

@@ -33,14 +33,13 @@ fn of_the_program() {
                            checked for real
               serve        Serve the endpoints
               load         Drive any HTTP target, on schedule, whatever it does
-              target       Serve a target whose behaviour is known exactly, to try load drivers on
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
               report       Write the report of a saved run: one page that needs no network and no script
               compare      Set two saved runs side by side: every figure with its difference, the interval of
                            that, and what it means
-              list         List the experiments that are built in and the runs that were saved
-              explain      Explain what the lab knows, such as the formulas of queueing theory
+              list         List the experiments that are built in, the runs that were saved, or the strategies
+              explain      Explain what the lab knows: a strategy, or a formula of queueing theory
               doctor       Look at this machine: how late its timers are, and what else gets between a run and
                            its figures
               healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
@@ -299,75 +298,67 @@ fn of_load() {
         expect![[r#"
             Drive any HTTP target, on schedule, whatever it does
 
-            Usage: inflight load [OPTIONS] [URL]...
+            Usage: inflight load [OPTIONS] <URL>...
 
             Arguments:
-              [URL]...  What to drive, such as http://127.0.0.1:8080/async; several get the same arrivals at the
-                        same time
+              <URL>...
+                      What to drive, such as http://127.0.0.1:8080/async
 
             Options:
-                  --runs <DIR>  Where runs are kept [default: runs]
-              -h, --help        Print help
+              -r, --rate <RATE>
+                      Requests per time and URL: "200/s", "120/m"
 
-            When:
-              -r, --rate <RATE>         Requests per time and target: "2000/s", "120/m" [default: 20/s]
-                  --arrivals <PROCESS>  How requests arrive: constant, poisson, or a process of docs/files.md,
-                                        such as 'bursts = { … }' [default: poisson]
-                  --users <N>           A closed loop instead: so many users, each of whom waits for an answer
-                                        before the next request
-                  --think <TIME>        How long each user thinks before each request [default: 0s]
-              -d, --duration <TIME>     How long requests arrive, warm-up included [default: 10s]
-                  --warmup <TIME>       How much of the beginning is not counted [default: 0s]
-                  --patience <TIME>     How long to wait, in the end, for answers; what is not there then counts
-                                        as unfinished [default: 10s]
-                  --seed <SEED>         Decides everything random: arrivals, mixes [default: 1]
+                      [default: 20/s]
 
-            What:
-              -c, --connections <N>  The most connections to each target; requests that wait for one are
-                                     counted, and their wait is in their latency [default: 10000]
-                  --allow-remote     Drive a target that is not on this machine: you must be allowed to
+              -d, --duration <TIME>
+                      How long requests arrive, warm-up included
 
-            Result:
-                  --expect <CLAIM>         What must hold, such as 'p99 < 200ms'; may be given several times;
-                                           exit code 3 if one does not
-                  --find-capacity <CLAIM>  Search for the highest rate at which this holds, such as 'p99 <
-                                           200ms': probes of --duration each
-                  --repeats <N>            Probes per rate at most with --find-capacity; the majority decides
-                                           [default: 3]
-                  --selftest               Hold the driver to built-in targets whose behaviour is known: 25 s;
-                                           exit code 4 if it is not right
-                  --json                   Print JSON instead of tables
-                  --csv <FILE>             Write a line per target and second, both answers side by side; - for
-                                           standard output instead of tables
-                  --hdr <FILE>             Write latencies as HdrHistogram's interval log, in microseconds
-                  --prometheus <FILE>      Write the figures as Prometheus text, for a textfile collector
-                  --save                   Keep the result, like `run` does: for `show` and `list`
+                      [default: 10s]
 
-            Latency counts from when a request should have been sent: a target that stalls cannot hide it by
-            keeping the driver waiting.
-            No sample is invented and none is left out; the summary shows latency from the actual sending beside
-            it. See docs/load.md.
+                  --warmup <TIME>
+                      How much of the beginning is not counted
 
-            From other tools:
-              wrk2 -c50 -d30s -R2000 URL     inflight load URL -c 50 -d 30s -r 2000/s --arrivals constant
-              wrk -c64 -d10s URL             inflight load URL --users 64 -d 10s
-              oha -q 500 -z 20s URL          inflight load URL -r 500/s -d 20s --arrivals constant
-              k6 constant-arrival-rate       -r RATE --arrivals constant; thresholds: --expect 'p99 < 200ms';
-              ramping: --arrivals 'stages = […]'
+                      [default: 0s]
+
+                  --arrivals <ARRIVALS>
+                      How requests arrive
+
+                      Possible values:
+                      - poisson:  Independent of each other
+                      - constant: Evenly spaced
+
+                      [default: poisson]
+
+                  --seed <SEED>
+                      Decides every arrival
+
+                      [default: 1]
+
+              -c, --connections <N>
+                      The most connections to each URL
+
+                      [default: 10000]
+
+                  --patience <TIME>
+                      How long to wait, in the end, for answers; what is not there then counts as unfinished
+
+                      [default: 10s]
+
+                  --json
+                      Print JSON instead of tables
+
+                  --allow-remote
+                      Drive a target that is not on this machine: you must be allowed to
+
+              -h, --help
+                      Print help (see a summary with '-h')
+
+            Several URLs get the same arrivals at the same time.
 
             Examples:
               inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
               inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals
               constant
-              inflight load http://127.0.0.1:8080/async --arrivals 'on-off = { rate = "100/s", on = "1s", off =
-              "3s" }'
-              inflight load http://127.0.0.1:8080/async -r 30/s --expect 'p99 < 2s' --expect 'errors < 10%'
-              inflight load http://127.0.0.1:8080/async --find-capacity 'p99 < 2s' -d 5s
-              inflight load --selftest
-
-            Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the driver's
-            figures cannot be trusted,
-            130 interrupted.
         "#]],
     );
 }
