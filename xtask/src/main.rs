@@ -7,6 +7,7 @@ mod grafana;
 mod interrupt;
 mod load;
 mod net;
+mod page;
 mod peers;
 mod process;
 mod prometheus;
@@ -32,6 +33,7 @@ cargo xtask COMMAND
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   bench load [PART…] [quick] [alone]
                     the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
+  report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         ["twin"] => twin::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["bench", "load", rest @ ..] => load::run(rest),
+        ["report"] => page::run_all(false),
+        ["report", "--install"] => page::run_all(true),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

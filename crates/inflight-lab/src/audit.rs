@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// What a driver's machine says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Effort {
     /// Its worker threads.
@@ -27,6 +28,7 @@ pub struct Effort {
 
 /// What a driver did and did not do, in the counted time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     /// Its threads and their time.
@@ -55,6 +57,7 @@ pub struct Audit {
 
 /// Whether a driver's figures are its target's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Requests were sent when they were due.

@@ -5,6 +5,7 @@ use std::fmt;
 
 /// How a request ended, as its driver saw it. With [`Ending::Unfinished`] these sum to what was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// A good answer.

@@ -13,7 +13,7 @@
 //! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
 //! of an experiment there, and [`twin`] sets it beside the live one.
 //!
-//! What formulas say about the same system: [`theory`].
+//! What formulas say about the same system: [`theory`]. Which limit it wants: [`tune`].
 //!
 //! And of an experiment's: [`experiment`] reads the file and says all that is wrong with it, [`report`] shows the result.
 //!
@@ -23,6 +23,7 @@
 pub mod audit;
 pub mod bins;
 pub mod call;
+pub mod census;
 pub mod claim;
 pub mod course;
 pub mod dependency;
@@ -44,6 +45,7 @@ pub mod theory;
 pub mod timers;
 pub mod trace;
 pub mod trial;
+pub mod tune;
 pub mod twin;
 pub mod wire;
 pub mod workload;

@@ -72,6 +72,7 @@ pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
 
 /// What happened in one tick of a run: in a tenth of a second, or less in short runs and more in long ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Tick {
     /// Requests that should have started.
     pub offered: u32,

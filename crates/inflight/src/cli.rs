@@ -4,12 +4,12 @@ mod load;
 
 pub use load::Load;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use inflight_lab::{
     experiment::{MAX_ROUNDS, VerdictKind},
     trace::MAX_WATCHED,
 };
-use inflight_strategies::units::{ParseError, parse_duration};
+use inflight_strategies::units::{ParseError, Rate, Ratio, parse_duration};
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
@@ -31,6 +31,8 @@ pub enum Command {
     Run(Run),
     /// Run experiments in virtual time: the same code and the same draws, thousands of times as fast; sweeps, traces
     Sim(Sim),
+    /// Find the limit, queue, wait and timeout that meet an objective: in virtual time, then checked for real
+    Tune(Tune),
     /// Serve the endpoints
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
@@ -41,6 +43,10 @@ pub enum Command {
     Check(Check),
     /// Print a saved run again
     Show(Show),
+    /// Write the report of a saved run: one page that needs no network and no script
+    Report(Report),
+    /// Set two saved runs side by side: every figure with its difference, the interval of that, and what it means
+    Compare(Compare),
     /// List the experiments that are built in and the runs that were saved
     List(List),
     /// Explain what the lab knows, such as the formulas of queueing theory
@@ -67,6 +73,18 @@ pub struct Choice {
     /// Measure every arm so often, each time with other requests [default: the experiment's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
     pub rounds: Option<u32>,
+    /// In which scale of time
+    #[arg(long, value_enum, default_value_t = Profile::Experiment)]
+    pub profile: Profile,
+}
+
+/// A scale of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// The experiment's own: most are wind tunnels, many times shorter than what they are about
+    Experiment,
+    /// Real delays and rates, as in the original lab: takes as long as it says
+    Full,
 }
 
 /// What a verdict is expected to be.
@@ -97,8 +115,8 @@ impl FromStr for Expectation {
     after_help = "Examples:\n  inflight run\n  inflight run memory-cliff --seed 7\n  inflight run ./mine.toml --json"
 )]
 pub struct Run {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -127,8 +145,8 @@ inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17\n  \
 inflight sim four-endpoints --trace-file lives.json"
 )]
 pub struct Sim {
-    /// Names of built-in experiments (see `inflight list`) or files
-    #[arg(value_name = "EXPERIMENT", default_value = "four-endpoints")]
+    /// Names of built-in experiments or groups of them (see `inflight list`), or files
+    #[arg(value_name = "EXPERIMENT", default_value = "tour")]
     pub experiments: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -169,6 +187,60 @@ pub struct Sim {
     /// Keep the result, like `run` does
     #[arg(long, conflicts_with_all = ["csv", "sweep", "seeds"])]
     pub save: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `tune`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight tune memory-cliff\n  \
+inflight tune usl --p99 2s --goodput 90% --rate 15/s\n  \
+inflight tune memory-cliff --goodput 80% --rate 20/s --burst 60/s --burst-length 5s --burst-every 60s\n  \
+inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml\n  \
+inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check\n\n\
+Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real run does not.")]
+pub struct Tune {
+    /// A built-in profile, a file with [service.b] (an experiment, a configuration, or nothing else), or measured latencies
+    /// (.csv)
+    #[arg(value_name = "PROFILE", default_value = "memory-cliff")]
+    pub profile: String,
+    /// What the 99th percentile of good answers must not exceed
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_duration)]
+    pub p99: Duration,
+    /// The least share of all requests that gets a good answer [default: 99 % of those that B does not fail by itself]
+    #[arg(long, value_name = "SHARE")]
+    pub goodput: Option<Ratio>,
+    /// How many requests arrive, Poisson [default: the profile's traffic]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// How many arrive in a burst
+    #[arg(long, value_name = "RATE", requires = "rate")]
+    pub burst: Option<Rate>,
+    /// How long a burst lasts
+    #[arg(long, value_name = "TIME", default_value = "5s", requires = "burst", value_parser = positive_duration)]
+    pub burst_length: Duration,
+    /// How often a burst begins
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "burst", value_parser = positive_duration)]
+    pub burst_every: Duration,
+    /// Decide everything random anew [default: the profile's]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Threads [default: one per processor]; the result is the same with any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// A first look, some twenty times as fast: fewer seeds, shorter trials, coarser margins
+    #[arg(long)]
+    pub quick: bool,
+    /// Leave out the real run at the end, of about half a minute
+    #[arg(long)]
+    pub no_check: bool,
+    /// Write what was found as an experiment: for `inflight run`, and for `inflight serve --config`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print JSON instead of tables
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
@@ -275,6 +347,43 @@ pub struct Show {
     /// The run's id [default: the latest]
     pub run: Option<String>,
     /// Print run.json
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `report`.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  inflight report\n  inflight report k3f9 -o k3f9.html")]
+pub struct Report {
+    /// The run's id [default: the latest]
+    pub run: Option<String>,
+    /// Where to write it, - for standard output [default: report.html beside the run]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub runs: Runs,
+}
+
+/// Flags of `compare`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "A run is named by its id, or by the path of its directory or of its run.json. Figures are better or worse if the whole \
+interval of their difference is, the same if it is within 5 %, and otherwise nobody can tell.\n\nExamples:\n  \
+inflight compare j7d1 k3f9\n  inflight compare baseline/run.json k3f9 --gate"
+)]
+pub struct Compare {
+    /// The run to compare with
+    pub a: String,
+    /// The run that is compared with it
+    pub b: String,
+    /// Exit with 3 if a figure got worse, and with 2 if the runs are not comparable
+    #[arg(long)]
+    pub gate: bool,
+    /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]

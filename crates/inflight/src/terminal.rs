@@ -127,6 +127,7 @@ impl Ink for Ansi {
         let code = match tone {
             Tone::Heading => "1".to_string(),
             Tone::Quiet => "2".into(),
+            Tone::Good => "36".into(),
             Tone::Warning => "33".into(),
             Tone::Mark(Colour(r, g, b)) => format!("38;2;{r};{g};{b}"),
         };

@@ -107,7 +107,7 @@ fn manifest_version(manifest: &str) -> Result<String> {
 }
 
 /// FNV-1a, 64 bits: a name for a text. Constants: the FNV authors' offset basis and prime.
-fn fnv1a(text: &str) -> u64 {
+pub(crate) fn fnv1a(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

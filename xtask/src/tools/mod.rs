@@ -5,6 +5,7 @@ mod debian;
 mod go;
 
 pub(crate) use debian::{Packages, mirror};
+pub(crate) use go::fnv1a;
 
 use crate::checkout;
 use crate::report::step;

@@ -3,7 +3,7 @@
 //! `cargo bench -p inflight-lab --bench verdicts [-- quick]`
 //!
 //! The system is a pool of 20 servers, service times uniform from 300 to 1200 ms, Poisson arrivals at 90 % of its capacity
-//! (60 % where it says so), started empty. Two arms are the same system with other seeds: whatever is found to differ is an
+//! (24/s; 21/s is 79 %, 16/s is 60 %), started empty. Two arms are the same system with other seeds: whatever is found to differ is an
 //! error. The truth for an interval of rounds is the (geometric) mean over all rounds of all repetitions, for one of sections the
 //! quantile of all their requests together. `quick` does a tenth of it.
 
@@ -46,6 +46,10 @@ const MOST_FALSE: f64 = 0.06;
 /// Coverage of a nominal 95 % interval must be between these.
 const COVERAGE: (f64, f64) = (0.92, 0.98);
 
+/// The same for a figure of one arm alone over a few rounds. Most rounds of a busy queue are alike and a few are far worse:
+/// rounds that happen to miss those agree too well, and no interval can know it. Differences of two arms are symmetric.
+const ALONE: (f64, f64) = (0.88, 0.98);
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test --benches` runs benches too: then it only has to start.
@@ -54,8 +58,8 @@ fn main() -> ExitCode {
     }
     let scale = if words.iter().any(|word| word == "quick") { 10 } else { 1 };
     let (began, mut is_good) = (Instant::now(), true);
-    is_good &= pairs(PAIRS / scale, 6, 50, (0.88, 0.98));
-    is_good &= pairs(PAIRS / scale, 10, 100, COVERAGE);
+    is_good &= pairs(PAIRS / scale, "24/s", 6, 50);
+    is_good &= pairs(PAIRS / scale, "21/s", 10, 100);
     is_good &= sections("90 % load, 833 s", "24/s", 833, RUNS / scale);
     is_good &= sections("60 % load, 833 s", "16/s", 833, RUNS / scale);
     naive_tests(NAIVE / scale);
@@ -153,14 +157,12 @@ fn pair(document: &Document, rounds: u32, number: usize) -> Pair {
     pair
 }
 
-/// False verdicts on the same system twice, and the coverage of intervals of rounds, which must be within `coverage`: a few
-/// short rounds of a congested queue are so skewed that Student's interval is known to hold the truth less often.
-fn pairs(count: usize, rounds: u32, seconds: u64, coverage: (f64, f64)) -> bool {
-    let document = document("24/s", seconds);
+/// False verdicts on the same system twice, and the coverage of intervals of one arm alone over its rounds.
+fn pairs(count: usize, rate: &str, rounds: u32, seconds: u64) -> bool {
+    let document = document(rate, seconds);
     let pairs = on_all(count, |number| pair(&document, rounds, number));
     let mut is_good = true;
-    let requests = 24 * seconds * 4 / 5;
-    println!("{count} A/A experiments of {rounds} rounds of about {requests} requests, at nominal 5 %");
+    println!("{count} A/A experiments at {rate} of {rounds} rounds of {seconds} s, at nominal 5 %");
     for (i, name) in FIGURES.iter().enumerate() {
         let different = |pair: &&Pair| {
             let effects: Vec<f64> =
@@ -184,7 +186,7 @@ fn pairs(count: usize, rounds: u32, seconds: u64, coverage: (f64, f64)) -> bool 
             low <= truth && truth <= high
         };
         let share = effects.iter().filter(holds).count() as f64 / count as f64;
-        is_good &= told(&format!("coverage over rounds, {name}"), share, widened(coverage, count));
+        is_good &= told(&format!("coverage of one arm alone, {name}"), share, widened(ALONE, count));
     }
     is_good
 }

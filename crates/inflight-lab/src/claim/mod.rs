@@ -122,6 +122,13 @@ pub struct Quantity {
     pub arm: String,
 }
 
+impl Quantity {
+    /// Reads a quantity alone, such as `p99(async)`.
+    pub fn read(text: &str, names: Names<'_>) -> Result<Quantity, Vec<Mistake>> {
+        parse::quantity(text, names)
+    }
+}
+
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum What {

@@ -55,6 +55,18 @@ pub(super) fn claim(text: &str, names: Names<'_>) -> Result<Claim, Vec<Mistake>>
     }
 }
 
+/// Reads a single quantity.
+pub(super) fn quantity(text: &str, names: Names<'_>) -> Result<Quantity, Vec<Mistake>> {
+    let tokens = tokens(text).map_err(|mistake| vec![mistake])?;
+    let mut parser = Parser { tokens, next: 0, end: text.len(), names, mistakes: Vec::new(), arm: None };
+    let quantity = parser.quantity().map_err(|mistake| vec![mistake])?;
+    if parser.next < parser.tokens.len() {
+        let more = Mistake::new(parser.span(), "the quantity is over here", "expected nothing more");
+        parser.mistakes.push(more);
+    }
+    if parser.mistakes.is_empty() { Ok(quantity) } else { Err(parser.mistakes) }
+}
+
 type Read<T> = Result<T, Mistake>;
 /// Factors and their levels.
 type Cell = Vec<(String, String)>;

@@ -1,6 +1,11 @@
 //! `[[hypothesis]]` in a file: what is claimed before anything is measured.
 
-use super::{diagnostics::Diagnostic, outcome::Phase, reader::Value, spec::Document};
+use super::{
+    diagnostics::Diagnostic,
+    outcome::{Phase, VerdictKind},
+    reader::Value,
+    spec::Document,
+};
 use crate::{
     claim::{Claim, Mistake, Names},
     workload::{NamedStretch, Workload},
@@ -21,6 +26,8 @@ pub struct Hypothesis {
     pub title: String,
     /// The claim, in the run's own scale.
     pub claim: Claim,
+    /// What its author expects of it.
+    pub expected: VerdictKind,
 }
 
 /// Reads `[[hypothesis]]`; `arms` are the names of the arms.
@@ -65,10 +72,20 @@ fn hypothesis(value: &Value<'_, '_>, names: Names<'_>, taken: &mut BTreeSet<Stri
             .map(|c| (text, c))
     });
     let title = table.optional("title").map(|v| v.string());
+    let expected = table.optional("expect").map_or(Some(VerdictKind::Holds), |v| verdict(&v));
     table.finish();
     let (text, claim) = claim?;
     let title = title.map_or_else(|| Some(claim.sentence()), |title| title.map(str::to_string))?;
-    Some(Hypothesis { name: name?.into(), text: text.into(), title, claim })
+    Some(Hypothesis { name: name?.into(), text: text.into(), title, claim, expected: expected? })
+}
+
+fn verdict(value: &Value<'_, '_>) -> Option<VerdictKind> {
+    let word = value.string()?;
+    let found = VerdictKind::ALL.into_iter().find(|kind| kind.to_string() == word);
+    if found.is_none() {
+        value.wrong("\"holds\", \"refuted\" or \"undecided\"");
+    }
+    found
 }
 
 /// A mistake in `text`, which stands at `place` of the file, in quotes.

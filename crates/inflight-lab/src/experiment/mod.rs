@@ -5,6 +5,7 @@
 //! well, which is how a live run starts its target.
 
 mod admission;
+mod answer;
 mod diagnostics;
 mod edit;
 mod factor;
@@ -21,6 +22,7 @@ mod sweep;
 mod sweep_outcome;
 mod workload;
 
+pub use answer::Answer;
 pub use diagnostics::{Diagnostic, Diagnostics, did_you_mean};
 pub use edit::{set_in_layer, set_in_root};
 pub use factor::{Factor, FactorError, MAX_LEVELS};

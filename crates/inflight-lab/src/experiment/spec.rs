@@ -1,6 +1,7 @@
 //! From text to a typed document, or to everything that is wrong with it.
 
 use super::{
+    answer::{Answer, answer},
     diagnostics::Diagnostics,
     hypotheses::{Hypothesis, hypotheses, phases},
     layers::layer,
@@ -56,6 +57,8 @@ pub struct Document {
     pub endpoints: Vec<EndpointSpec>,
     /// What is claimed, before anything is measured.
     pub hypotheses: Vec<Hypothesis>,
+    /// What follows if all of them come out as expected.
+    pub answer: Option<Answer>,
 }
 
 impl Document {
@@ -123,6 +126,7 @@ impl SpecReader<'_> {
         let services = services.unwrap_or_else(|| Some(default_services()));
         let workload: Option<Option<Workload>> = transpose(workload);
         let claims = root.optional("hypothesis");
+        let answer_value = root.optional("answer");
         root.finish();
         // Names in claims can be told from mistakes only if what they name is known.
         let phases = match (&workload, &services) {
@@ -132,6 +136,10 @@ impl SpecReader<'_> {
         let hypotheses = claims.map_or(Some(Vec::new()), |claims| {
             let arms: Vec<&str> = endpoints.as_ref()?.iter().map(|arm| arm.name.as_str()).collect();
             hypotheses(&claims, &arms, phases.as_deref())
+        });
+        let answer = answer_value.map_or(Some(None), |value| {
+            let arms: Vec<&str> = endpoints.as_ref()?.iter().map(|arm| arm.name.as_str()).collect();
+            answer(&value, &arms).map(Some)
         });
         let (service_a, service_b) = services?;
         let document = Document {
@@ -147,6 +155,7 @@ impl SpecReader<'_> {
             workload: workload?,
             endpoints: endpoints?,
             hypotheses: hypotheses?,
+            answer: answer?,
         };
         Some(document.scaled())
     }

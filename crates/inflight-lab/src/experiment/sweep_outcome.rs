@@ -14,6 +14,7 @@ pub const SWEEP_SCHEMA: u32 = 1;
 
 /// A whole sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SweepOutcome {
     /// [`SWEEP_SCHEMA`].
@@ -41,6 +42,7 @@ pub struct SweepOutcome {
 /// One arm in one cell. Percentiles are those of all replications' requests together; every interval is from the spread
 /// between the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// The level of each factor.

@@ -239,7 +239,7 @@ impl Judged {
 /// Why nothing can be said whatever the figures are, if so.
 fn silent(claim: &Claim, rounds: &[Option<Figures>], done: u32, planned: u32) -> Option<String> {
     if !claim.cell.is_empty() {
-        return Some("claims about a cell of a sweep are judged by a sweep".into());
+        return Some("this cell was not run".into());
     }
     if rounds.is_empty() {
         return Some("nothing was measured".into());
@@ -247,7 +247,7 @@ fn silent(claim: &Claim, rounds: &[Option<Figures>], done: u32, planned: u32) ->
     if let Some(missing) = rounds.iter().position(Option::is_none) {
         let arms: Vec<String> = claim.quantities().map(|q| format!("/{}", q.arm)).collect();
         return Some(format!(
-            "round {} has no such figure of {}: the arm was not measured, or nothing was there to measure",
+            "round {} has no such figure of {}: it was not measured, or too few requests were there for it",
             missing + 1,
             arms.join(" and ")
         ));

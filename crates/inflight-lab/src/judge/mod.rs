@@ -7,16 +7,18 @@
 //!
 //! docs/statistics.md says why, and what was measured about it.
 
+mod cells;
 mod decide;
 mod say;
 mod view;
 
+pub use cells::judge_virtually;
 pub use decide::{CONFIDENCE, Form};
 pub use say::answer;
 
 use crate::{
     claim::{Claim, Shape, Side, Stat, Test, What},
-    experiment::{Control, Document, Hypothesis, Phase, Verdict},
+    experiment::{Control, Document, Effect, Hypothesis, Phase, Unit, Verdict},
     record::Record,
     stats::{correlation_time, mser5},
 };
@@ -43,6 +45,7 @@ pub struct Judge {
     courses: BTreeMap<String, Vec<f64>>,
     warmup_share: f64,
     is_stationary: bool,
+    time_scale: f64,
 }
 
 /// A hypothesis and what was measured for it.
@@ -109,6 +112,7 @@ impl Judge {
             controls: ["p50", "p99", "goodput"].map(|name| Pair { name, effects: Vec::new() }).into(),
             courses: BTreeMap::new(),
             warmup_share,
+            time_scale: document.time_scale,
         };
         (judge, prepared)
     }
@@ -173,7 +177,13 @@ impl Judge {
             .zip(&self.cases)
             .map(|(judged, case)| {
                 let level = judged.chance().and_then(|_| levels.next()).unwrap_or(CONFIDENCE);
-                judged.verdict(&case.hypothesis, level)
+                let mut verdict = judged.verdict(&case.hypothesis, level);
+                let scaled = [Unit::Ms, Unit::PerSecond, Unit::CountPerSecond];
+                let is_scaled = |effect: &Effect| self.time_scale != 1.0 && scaled.contains(&effect.unit);
+                if verdict.effect.as_ref().is_some_and(is_scaled) {
+                    verdict.why += &format!(" (at time-scale {})", self.time_scale);
+                }
+                verdict
             })
             .collect()
     }

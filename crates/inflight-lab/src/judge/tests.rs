@@ -14,7 +14,13 @@ const NAMES: Names<'static> = Names { arms: &["a", "b"], phases: Some(&["burst"]
 
 fn hypothesis(text: &str) -> Hypothesis {
     let claim = Claim::read(text, NAMES).unwrap_or_else(|e| panic!("{text}: {e:?}"));
-    Hypothesis { name: "H1".into(), text: text.into(), title: claim.sentence(), claim }
+    Hypothesis {
+        name: "H1".into(),
+        text: text.into(),
+        title: claim.sentence(),
+        claim,
+        expected: VerdictKind::Holds,
+    }
 }
 
 /// The verdict on `text` after rounds in which both sides were these.
@@ -239,4 +245,12 @@ fn one_round_is_judged_by_its_sections() {
     let text = head + "[[hypothesis]]\nname = \"less\"\nclaim = \"goodput(limited) < 30/s\"\n";
     let verdict = run(&text, 1).remove(0);
     assert_eq!((verdict.verdict, verdict.n), (VerdictKind::Holds, 10), "{verdict:?}");
+}
+
+#[test]
+fn a_quantile_that_too_few_requests_support_has_no_verdict() {
+    let text = BURSTS.split("[[hypothesis]]").next().expect("a beginning").to_string();
+    let text = text + "[[hypothesis]]\nname = \"far\"\nclaim = \"p99.99(async) < 100s\"\n";
+    let verdict = run(&text, 4).remove(0);
+    assert_eq!((verdict.verdict, verdict.effect), (VerdictKind::Undecided, None), "{}", verdict.why);
 }

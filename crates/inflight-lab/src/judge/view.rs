@@ -138,6 +138,10 @@ impl<'a> View<'a> {
         };
         let known = distribution.count() as f64 / (distribution.count() + cut).max(1) as f64;
         let reach = if let Stat::Quantile(q) = stat { q } else { 1.0 };
+        // One request beyond it in each round is ten in ten of them.
+        if reach < 1.0 && distribution.count() as f64 * (1.0 - reach) < 1.0 - 1e-9 {
+            return None;
+        }
         Some(Measured { value: distribution.figure(stat)?, is_lower_bound: cut > 0 && reach > known })
     }
 }

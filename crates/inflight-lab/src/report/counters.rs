@@ -1,6 +1,9 @@
 //! What virtual worlds counted.
 
-use super::text::{Ink, Tone, grouped, right};
+use super::{
+    figures::{grouped, right},
+    terminal::{Ink, Tone},
+};
 use crate::sim::{Counts, Trace};
 use std::fmt::Write as _;
 

@@ -2,7 +2,8 @@
 
 use super::{
     load::blocks,
-    text::{Ink, Tone, figure, grouped, right},
+    figures::{figure, grouped, right},
+    terminal::{Ink, Tone},
 };
 use std::{fmt::Write, time::Duration};
 

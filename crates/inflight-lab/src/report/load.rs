@@ -1,6 +1,9 @@
 //! What a load driver found, as text: both answers to "how long did it take", and what the driver says about itself.
 
-use super::text::{Ink, Tone, figure, grouped, right};
+use super::{
+    figures::{figure, grouped, right},
+    terminal::{Ink, Tone, heading},
+};
 use crate::{
     audit::{Audit, Verdict},
     load::figures::{ClassFigures, LoadFigures, QUANTILES, Spread, WireFigures},
@@ -296,10 +299,6 @@ pub fn by_second_csv(targets: &[LoadFigures]) -> String {
         }
     }
     out
-}
-
-fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
-    let _ = writeln!(out, "{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
 }
 
 #[cfg(test)]

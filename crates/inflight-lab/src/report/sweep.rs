@@ -1,6 +1,9 @@
 //! A sweep as a table for a terminal, and as CSV.
 
-use super::text::{Ink, Tone, figure, right};
+use super::{
+    figures::{figure, right},
+    terminal::{Ink, Tone},
+};
 use crate::{
     experiment::{Row, SweepOutcome},
     stats::Estimate,
@@ -94,7 +97,7 @@ fn spread(estimate: Option<Estimate>) -> String {
 }
 
 fn percent(share: Estimate) -> String {
-    super::text::percent(share.value)
+    super::figures::percent(share.value)
 }
 
 /// The same with every column and every digit, one line per row, the first names the columns.

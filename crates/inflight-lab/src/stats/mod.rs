@@ -17,6 +17,7 @@ pub const CONFIDENCE: f64 = 0.95;
 
 /// A figure that was estimated from independent replications.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
     /// The estimate.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What formulas say about an arm. What is absent nobody can say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Beside {
     /// Requests in flight, averaged over time.

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Live requests beside the same requests of a twin, in the counted time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Comparison {
     /// Requests that were answered the same way in both: what the residual is taken over.
@@ -30,6 +31,7 @@ pub struct Comparison {
 
 /// Requests that ended one way in the live run and another in its twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Differing {
     /// How they ended in the live run.
@@ -42,6 +44,7 @@ pub struct Differing {
 
 /// Live − twin in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
     /// Mean, with its sign.
@@ -58,6 +61,7 @@ pub struct Residual {
 
 /// One part of the residual in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// Mean, with its sign.
@@ -68,6 +72,7 @@ pub struct Part {
 
 /// What the residual is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Parts {
     /// Sent later than intended.
@@ -85,6 +90,7 @@ pub struct Parts {
 
 /// Percentiles of latencies in nanoseconds, exact (nearest rank).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Percentiles {
     /// Median.

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 /// A live arm beside its twin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Twin {
     /// It was compared.
@@ -34,6 +35,7 @@ pub enum Twin {
 
 /// How late a machine's timers fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TimerError {
     /// How many timers were looked at.

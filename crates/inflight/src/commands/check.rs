@@ -9,7 +9,7 @@ use crate::{
 pub(super) fn run(flags: &cli::Check) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     for file in &flags.files {
-        match Source::file(file) {
+        match Source::file(file).and_then(|source| source.cells().map(|_| source)) {
             Ok(source) => {
                 let (kind, what) = if source.document.is_experiment() {
                     ("an experiment", "arm")

@@ -1,19 +1,14 @@
 //! The experiments that are built in, and documents from files.
 
-use super::BadInput;
-use crate::cli::Choice;
+use super::{
+    BadInput,
+    suite::{EXPERIMENTS, GROUPS, SUITE, members},
+};
+use crate::cli::{Choice, Profile};
 use inflight_lab::experiment::{
     Document, Factor, MAX_DATA, MAX_FILE, Sweep, SweepError, did_you_mean, set_in_root, set_levels,
 };
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
-
-/// Name and text of every built-in experiment.
-pub(super) const EXPERIMENTS: [(&str, &str); 4] = [
-    ("four-endpoints", include_str!("../../../../experiments/four-endpoints.toml")),
-    ("memory-cliff", include_str!("../../../../experiments/memory-cliff.toml")),
-    ("queues", include_str!("../../../../experiments/queues.toml")),
-    ("adaptive-limits", include_str!("../../../../experiments/adaptive-limits.toml")),
-];
 
 /// A document with the text that it was read from.
 #[derive(Debug)]
@@ -44,6 +39,22 @@ impl Source {
         }
     }
 
+    /// Reads `text`, which refers to no files but these.
+    pub(super) fn with_files(
+        text: String,
+        name: &str,
+        files: Vec<(String, String)>,
+    ) -> anyhow::Result<Source> {
+        let read_file = |name: &str| {
+            let found = files.iter().find(|file| file.0 == name);
+            found.map(|(_, text)| text.clone()).ok_or_else(|| "there is no such file".to_string())
+        };
+        match Document::read(&text, name, &read_file) {
+            Ok(document) => Ok(Source { name: name.into(), file: name.into(), text, document, files }),
+            Err(diagnostics) => Err(BadInput(diagnostics.to_string()).into()),
+        }
+    }
+
     /// A file, or `-` for standard input.
     pub(super) fn file(path: &Path) -> anyhow::Result<Source> {
         let text = read(path, MAX_FILE)
@@ -58,7 +69,8 @@ impl Source {
             Some((name, text)) => Source::read((*text).into(), name)?,
             None if Path::new(name).exists() || name.contains(['/', '.']) => Source::file(Path::new(name))?,
             None => {
-                let known: Vec<&str> = EXPERIMENTS.iter().map(|known| known.0).collect();
+                let groups = GROUPS.iter().map(|group| group.name).chain([SUITE]);
+                let known: Vec<&str> = EXPERIMENTS.iter().map(|known| known.0).chain(groups).collect();
                 let guess = did_you_mean(name, &known)
                     .map_or(String::new(), |meant| format!(" did you mean {meant}?"));
                 let known = known.join(", ");
@@ -74,6 +86,16 @@ impl Source {
         Ok(source)
     }
 
+    /// The experiments that `names` stand for, each as it was chosen.
+    pub(super) fn all_chosen(
+        names: &[String],
+        choice: &Choice,
+        only: &[String],
+    ) -> anyhow::Result<Vec<Source>> {
+        let names = names.iter().flat_map(|name| members(name));
+        names.map(|name| Source::chosen(name, choice, only)).collect()
+    }
+
     /// The experiment `name` with another seed or number of rounds, if there is one, and with the arms that are to be run alone, if it has them.
     pub(super) fn chosen(name: &str, choice: &Choice, only: &[String]) -> anyhow::Result<Source> {
         let mut source = Source::experiment(name)?;
@@ -81,6 +103,10 @@ impl Source {
         if let Some(unknown) = only.iter().find(|only| !arms.contains(&only.as_str())) {
             let what = format!("error: --only {unknown}: {name} has the arms {}", arms.join(", "));
             return Err(BadInput(what).into());
+        }
+        if choice.profile == Profile::Full {
+            let text = set_in_root(&source.text, "time-scale", "1");
+            source = Source { name: source.name, ..Source::read(text, &source.file)? };
         }
         if let Some(seed) = choice.seed {
             source.document.seed = seed;
@@ -90,6 +116,8 @@ impl Source {
             source.document.rounds = rounds;
             source.text = set_in_root(&source.text, "rounds", &rounds.to_string());
         }
+        // What is wrong with a cell is said before anything runs.
+        source.cells()?;
         Ok(source)
     }
 
@@ -111,6 +139,31 @@ impl Source {
         let text = set_levels(&self.text, &factors, &levels).map_err(|e| BadInput(format!("error: {e}")))?;
         let set = Source::read(text, &self.file)?;
         Ok(Source { name: self.name, ..set })
+    }
+
+    /// The cells of which claims speak (`… @ rate=24/s`): the experiment with these levels, and with these claims alone.
+    pub(super) fn cells(&self) -> anyhow::Result<Vec<Document>> {
+        let mut cells: Vec<&Vec<(String, String)>> = Vec::new();
+        for hypothesis in self.document.hypotheses.iter().filter(|h| !h.claim.cell.is_empty()) {
+            if !cells.contains(&&hypothesis.claim.cell) {
+                cells.push(&hypothesis.claim.cell);
+            }
+        }
+        cells.into_iter().map(|cell| self.cell(cell)).collect()
+    }
+
+    fn cell(&self, cell: &[(String, String)]) -> anyhow::Result<Document> {
+        let levels: Vec<String> = cell.iter().map(|(factor, level)| format!("{factor}={level}")).collect();
+        let named = |what: String| BadInput(format!("{what}\nin a claim about {}", levels.join(", ")));
+        let factors = factors(&levels)?;
+        let values: Vec<String> = cell.iter().map(|(_, level)| level.clone()).collect();
+        let text = set_levels(&self.text, &factors, &values).map_err(|e| named(format!("error: {e}")))?;
+        let read = Source::read(text, &self.file).map_err(|e| named(e.to_string()))?;
+        let mut document =
+            Document { seed: self.document.seed, rounds: self.document.rounds, ..read.document };
+        document.hypotheses.retain(|hypothesis| hypothesis.claim.cell == cell);
+        document.hypotheses.iter_mut().for_each(|hypothesis| hypothesis.claim.cell.clear());
+        Ok(document)
     }
 
     /// A sweep over this experiment, by factors such as `KEY=VALUES`.
@@ -160,7 +213,7 @@ pub(super) fn read_text(path: &Path, most: usize) -> std::io::Result<String> {
 }
 
 /// Reads at most `most` bytes and one more, so that what is too large is seen to be.
-fn read(path: &Path, most: usize) -> std::io::Result<String> {
+pub(super) fn read(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = String::new();
     let most = most as u64 + 1;
     if path == Path::new("-") {

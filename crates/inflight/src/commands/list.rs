@@ -2,17 +2,30 @@
 
 use super::{
     Exit,
-    library::{EXPERIMENTS, Source},
+    library::Source,
     runs,
+    suite::{EXPERIMENTS, GROUPS, Group, SUITE, members},
 };
 use crate::{cli, terminal::print};
+use inflight_lab::report;
 use std::fmt::Write as _;
 
 pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
-    let mut out = String::from("Experiments (inflight run NAME)\n");
-    for (name, _) in EXPERIMENTS {
+    let mut out = String::from("Experiments (inflight run NAME, inflight sim NAME)\n");
+    let entry = |name: &str| -> anyhow::Result<String> {
         let question = Source::experiment(name)?.document.question.unwrap_or_default();
-        writeln!(out, "  {name}\n      {question}")?;
+        Ok(format!("    {name}\n        {question}\n"))
+    };
+    for Group { name, what, members } in GROUPS {
+        writeln!(out, "  {name}: {what}")?;
+        for member in *members {
+            out.push_str(&entry(member)?);
+        }
+    }
+    writeln!(out, "  {SUITE}: all of these\n  and")?;
+    let grouped = members(SUITE);
+    for (name, _) in EXPERIMENTS.iter().filter(|(name, _)| !grouped.contains(name)) {
+        out.push_str(&entry(name)?);
     }
     let all = runs::all(&flags.runs.dir);
     writeln!(out, "\nRuns in {} (inflight show ID)", flags.runs.dir.display())?;
@@ -26,8 +39,10 @@ pub(super) fn run(flags: &cli::List) -> anyhow::Result<Exit> {
             (true, false) => "  invalid",
         };
         let names: Vec<&str> = run.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+        let tally = report::tally(run.experiments.iter().flat_map(|experiment| &experiment.verdicts));
+        let tally = if tally.is_empty() { tally } else { format!("  {tally}") };
         let seed = run.experiments.first().map_or(String::new(), |first| format!("  seed {}", first.seed));
-        writeln!(out, "  {}  {:16}{seed}{state}", run.id, names.join(", "))?;
+        writeln!(out, "  {}  {:16}{seed}{tally}{state}", run.id, names.join(", "))?;
     }
     print(&out);
     Ok(Exit::Done)

@@ -6,7 +6,7 @@ use inflight_lab::{
         ArmOutcome, Document, ExperimentOutcome, Phase, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA,
         Validity,
     },
-    judge::{Judge, answer},
+    judge::{Judge, answer, judge_virtually},
     record::Record,
     twin::TimerError,
     workload::Workload,
@@ -56,7 +56,7 @@ pub(super) struct Session {
     pub(super) document: Document,
     /// All rounds so far, by arm.
     pub(super) books: Vec<Books>,
-    judge: Judge,
+    pub(super) judge: Judge,
     phases: Vec<Phase>,
     rounds: Rounds,
 }
@@ -114,18 +114,29 @@ impl Session {
         self.books.sort_by_key(|books| self.document.number_of(&books.name));
     }
 
-    /// What was found; twins are left open.
-    pub(super) fn outcome(&self, source: &Source) -> ExperimentOutcome {
+    /// What was found; twins are left open. Claims about cells are judged now, if all rounds are done.
+    pub(super) fn outcome(&self, source: &Source) -> anyhow::Result<ExperimentOutcome> {
         let mut outcome = Subject::of(source).outcome(&self.books, self.rounds);
         outcome.phases = self.phases.clone();
         outcome.verdicts = self.judge.verdicts();
-        outcome.answer = answer(&outcome.verdicts);
+        if self.rounds.done == self.rounds.planned {
+            for cell in source.cells()? {
+                for verdict in judge_virtually(&cell)? {
+                    let asked = outcome.verdicts.iter_mut().filter(|asked| asked.name == verdict.name);
+                    asked.for_each(|asked| *asked = verdict.clone());
+                }
+            }
+        }
+        outcome.answer = match &self.document.answer {
+            Some(answer) => Some(answer.of(&outcome, &self.document.hypotheses)),
+            None => answer(&outcome.verdicts),
+        };
         outcome.controls = self.judge.controls();
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
         outcome.set_theory(&source.document);
         outcome.set_diagnosis(&source.document);
-        outcome
+        Ok(outcome)
     }
 }
 
@@ -192,6 +203,7 @@ impl<'a> Subject<'a> {
             seed: self.seed,
             time_scale: self.time_scale,
             workload: self.workload.to_string(),
+            objective_ns: self.workload.objective.map(|objective| objective.as_nanos() as u64),
             phases: Vec::new(),
             warmup_ns: self.workload.warmup.as_nanos() as u64,
             counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),

@@ -1,6 +1,7 @@
 //! One file per command. Each returns how the program ends.
 
 mod check;
+mod compare;
 mod doctor;
 mod expect;
 mod explain;
@@ -10,14 +11,18 @@ mod library;
 mod list;
 mod load;
 mod measured;
+mod report;
 mod round;
 mod run;
 mod runs;
 mod serve;
 mod show;
 mod sim;
+mod suite;
 mod target;
 mod target_app;
+mod tune;
+mod under_way;
 mod workers;
 
 use crate::{
@@ -38,7 +43,7 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
-    /// It measured, and something that was expected does not hold.
+    /// It measured, and what was expected did not come out.
     Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
@@ -81,11 +86,14 @@ pub fn dispatch(cli: Cli) -> Exit {
         None => Ok(welcome()),
         Some(Command::Run(flags)) => run::run(&flags),
         Some(Command::Sim(flags)) => sim::run(&flags),
+        Some(Command::Tune(flags)) => tune::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
         Some(Command::Target(flags)) => target::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
+        Some(Command::Report(flags)) => report::run(&flags),
+        Some(Command::Compare(flags)) => compare::run(&flags),
         Some(Command::List(flags)) => list::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
         Some(Command::Doctor) => doctor::run(),

@@ -1,6 +1,6 @@
 //! One round of an experiment, for real: every arm in a process of its own, so that no arm inherits what another left behind.
 
-use super::target_app::TargetApp;
+use super::{target_app::TargetApp, under_way::Watched};
 use crate::{
     app::router::ID,
     driver::{Ask, Epoch, Peer, Plan, Run, Watch},
@@ -27,6 +27,8 @@ pub(super) struct Round<'a> {
     pub(super) together: bool,
     /// Whether every request is logged.
     pub(super) logged: bool,
+    /// Whether it is watched how many calls of services are under way inside.
+    pub(super) tasks: bool,
     /// What stands before the progress.
     pub(super) label: &'a str,
 }
@@ -63,6 +65,8 @@ impl Round<'_> {
         let (epoch, begin) = (Epoch::now(), Instant::ZERO + LEAD);
         let runs = arms.iter().zip(&apps).map(|(arm, app)| self.plan(arm, app).start(epoch, begin));
         let mut runs: Vec<Run> = runs.collect::<io::Result<_>>()?;
+        let watch = |app: &TargetApp| Watched::start(app.address, self.workload, LEAD);
+        let watched: Vec<Watched> = apps.iter().filter(|_| self.tasks).map(watch).collect();
         let names: Vec<String> = arms.iter().map(|arm| format!("/{arm}")).collect();
         let label = format!("{}{}  ", self.label, names.join(" "));
         let progress = tokio::spawn(progress(label, runs.iter().map(Run::watch).collect()));
@@ -75,6 +79,7 @@ impl Round<'_> {
         for run in runs {
             records.push(run.ended().await?);
         }
+        records.iter_mut().zip(watched).for_each(|(record, watched)| watched.close(record));
         Ok((records, ended))
     }
 

@@ -7,7 +7,7 @@ use super::{
     measured::{Books, Run, Session},
     raise_open_files,
     round::{LEAD, Round},
-    runs::RunDir,
+    runs::{self, PAGE, RunDir},
     runtime,
 };
 use crate::{
@@ -27,30 +27,26 @@ use std::{path::PathBuf, pin::Pin, time::Duration};
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
-    let sources: Vec<Source> = flags
-        .experiments
-        .iter()
-        .map(|name| Source::chosen(name, &flags.choice, &flags.only))
-        .collect::<anyhow::Result<_>>()?;
-    expect::check(&flags.expect, &sources)?;
+    let sources = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
     raise_open_files();
     let runtime = runtime(None)?;
-    let outcome = runtime.block_on(measure(&sources, flags))?;
+    let dir = RunDir::create(&flags.runs.dir)?;
+    let outcome = runtime.block_on(measure(&sources, &flags.only, &dir))?;
     runtime.shutdown_background();
+    show(&dir, &folders(&sources), &outcome, flags)?;
     Ok(expect::exit(&flags.expect, &outcome))
 }
 
-/// Measures every experiment, one after the other, and shows and saves what was found as one run.
-async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutcome> {
-    let dir = RunDir::create(&flags.runs.dir)?;
+/// Measures the arms `only` of every experiment, or all, one after the other, and saves what was found as one run.
+pub(super) async fn measure(sources: &[Source], only: &[String], dir: &RunDir) -> anyhow::Result<RunOutcome> {
     let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
     let (mut experiments, mut complete) = (Vec::new(), true);
     for (source, folder) in sources.iter().zip(&folders) {
-        let place = Place { dir: &dir, folder };
+        let place = Place { dir, folder };
         let (experiment, ended) =
-            measure_experiment(source, flags, place, timers.as_ref(), interrupt.as_mut()).await?;
+            measure_experiment(source, only, place, timers.as_ref(), interrupt.as_mut()).await?;
         experiments.push(experiment);
         complete = ended;
         if !complete {
@@ -60,8 +56,7 @@ async fn measure(sources: &[Source], flags: &cli::Run) -> anyhow::Result<RunOutc
     }
     let run = Run { id: dir.id.clone(), started_unix_s: dir.started_unix_s, world: RunWorld::Live, timers };
     let outcome = run.outcome(experiments, complete);
-    save_run(&dir, &outcome)?;
-    show(&dir, &folders, &outcome, flags)?;
+    save_run(dir, &outcome)?;
     Ok(outcome)
 }
 
@@ -117,7 +112,7 @@ pub(super) fn folders(sources: &[Source]) -> Vec<String> {
 /// One experiment. Also tells whether it was measured to its end.
 async fn measure_experiment(
     source: &Source,
-    flags: &cli::Run,
+    only: &[String],
     place: Place<'_>,
     timers: Option<&TimerError>,
     mut interrupt: Pin<&mut impl Future>,
@@ -127,7 +122,7 @@ async fn measure_experiment(
     let mut session = Session::open(document);
     let workload = session.document.workload.clone().expect("only experiments get here");
     let arms: Vec<&str> =
-        source.arms(&flags.only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
+        source.arms(only).iter().map(|arm| document.endpoints[*arm].name.as_str()).collect();
     let control = session.wants_control().then_some(arms[0]);
     let measured = arms.len() + usize::from(control.is_some());
     say(&format!("run {}  {}", place.dir.id, plan(document, &workload, measured, &source.name)));
@@ -139,8 +134,9 @@ async fn measure_experiment(
             rounds => format!("round {} of {rounds}  ", number + 1),
         };
         let (together, logged, label) = (document.together, number == 0, label.as_str());
+        let tasks = session.judge.wants_tasks();
         let seed = session.seed(number);
-        let round = Round { file: &file, workload: &workload, seed, together, logged, label };
+        let round = Round { file: &file, workload: &workload, seed, together, logged, tasks, label };
         // Another arm comes first in every round. The one that is measured twice is so as far apart as can be.
         let mut order = arms.clone();
         order.rotate_left(number as usize % arms.len());
@@ -157,7 +153,7 @@ async fn measure_experiment(
             break;
         }
     }
-    let mut outcome = session.outcome(source);
+    let mut outcome = session.outcome(source)?;
     let books = session.books;
     set_beside_twins(&mut outcome, document, &books, timers);
     place.save_books(&books)?;
@@ -195,6 +191,7 @@ fn set_beside_twins(
 /// Saves what is about the whole run.
 pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()> {
     dir.write("run.json", json(outcome)?.as_bytes())?;
+    dir.write(PAGE, report::page(outcome).as_bytes())?;
     dir.write("report.txt", report::result(outcome, 100, &report::Plain).as_bytes())
 }
 
@@ -225,8 +222,11 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     print(&report::result(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
+    let before = runs::before(&flags.runs.dir, outcome);
+    let compare =
+        before.map_or(String::new(), |id| format!("Compare  inflight compare {id} {}\n", outcome.id));
     print(&format!(
-        "\nData   {path}/run.json, latency.hlog, *.requests.csv\nRerun  inflight run{files}{only}\n"
+        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    inflight run{files}{only}\n"
     ));
     Ok(())
 }

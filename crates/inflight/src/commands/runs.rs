@@ -1,5 +1,6 @@
 //! The directories in which runs are kept.
 
+use super::BadInput;
 use anyhow::Context as _;
 use inflight_lab::experiment::RunOutcome;
 use std::{
@@ -60,9 +61,49 @@ fn id(seed: u64) -> String {
 
 /// Reads a saved run.
 pub(super) fn read(dir: &Path) -> anyhow::Result<RunOutcome> {
-    let path = dir.join("run.json");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    read_file(&dir.join("run.json"))
+}
+
+fn read_file(path: &Path) -> anyhow::Result<RunOutcome> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     RunOutcome::read(&text).with_context(|| path.display().to_string())
+}
+
+/// The name of a run's page.
+pub(super) const PAGE: &str = "report.html";
+
+/// The run with this id below `runs`, or the latest.
+pub(super) fn chosen(runs: &Path, id: Option<&str>) -> anyhow::Result<RunOutcome> {
+    match id {
+        Some(id) if id.contains(['/', '\\']) || id.starts_with('.') => {
+            Err(BadInput(format!("error: {id:?} is not a run's id; `inflight list` shows them")).into())
+        }
+        Some(id) if !runs.join(id).is_dir() => {
+            let what = format!("error: no run {id:?} in {}; `inflight list` shows them", runs.display());
+            Err(BadInput(what).into())
+        }
+        Some(id) => read(&runs.join(id)),
+        None => all(runs).pop().ok_or_else(|| {
+            BadInput(format!("error: no runs in {}; `inflight run` makes one", runs.display())).into()
+        }),
+    }
+}
+
+/// The run with this id below `runs`, or the one in a directory or a file that is named by its path.
+pub(super) fn named(runs: &Path, name: &str) -> anyhow::Result<RunOutcome> {
+    let path = Path::new(name);
+    match path {
+        path if path.is_file() => read_file(path),
+        path if name.contains(['/', '\\']) && path.is_dir() => read(path),
+        _ => chosen(runs, Some(name)),
+    }
+}
+
+/// The latest run before `run` of the same experiments.
+pub(super) fn before(runs: &Path, run: &RunOutcome) -> Option<String> {
+    let names = |run: &RunOutcome| run.experiments.iter().map(|e| e.name.clone()).collect::<Vec<String>>();
+    let mut earlier = all(runs).into_iter().filter(|one| one.id != run.id && names(one) == names(run));
+    earlier.rfind(|one| one.started_unix_s <= run.started_unix_s).map(|one| one.id)
 }
 
 /// Every readable run below `runs`, oldest first.

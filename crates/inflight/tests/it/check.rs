@@ -190,7 +190,8 @@ fn what_is_built_in_is_good() {
     let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     let mut command = inflight();
     command.current_dir(dir.path()).args(["check", "default.toml"]);
-    let files = fs::read_dir(experiments).expect("the folder is there").flatten().map(|entry| entry.path());
+    let inside = |folder: &Path| fs::read_dir(folder).expect("the folder is there").flatten();
+    let files = inside(&experiments).chain(inside(&experiments.join("profiles"))).map(|entry| entry.path());
     command.args(files.filter(|path| path.extension().is_some_and(|end| end == "toml")));
     let said = Said::by(command);
     assert_eq!((said.code, said.stderr.as_str()), (0, ""));

@@ -51,7 +51,7 @@ fn an_unknown_experiment_is_bad_input() {
         expect![[r#"
             exit 2
             --- stderr
-            error: no experiment "four-endpoint". did you mean four-endpoints? There is four-endpoints, memory-cliff, queues, adaptive-limits; or give a file's path
+            error: no experiment "four-endpoint". did you mean four-endpoints? There is sync-or-async, sync-or-async-closed, unbounded, unbounded-sleeping, backpressure, timeouts, measured, seed-sleeping, seed-degrading, seed-closed, seed-closed-pool, seed-saturated, four-endpoints, memory-cliff, limit-and-pool, limit-and-knee, adaptive-limits, queues, hedging, hedging-no-stragglers, hedging-pool, metastable-retries, repro-brooker-collapse, repro-osdi22-step, tour, seed-claims, beyond, reproductions, suite; or give a file's path
         "#]],
     );
     check(
@@ -112,20 +112,70 @@ fn there_is_nothing_to_show_before_a_run() {
         error: "../abcd" is not a run's id; `inflight list` shows them
     "#]],
     );
+}
+
+#[test]
+fn what_can_be_run_is_listed_in_groups() {
     check(
         &["list"],
         expect![[r#"
             exit 0
             --- stdout
-            Experiments (inflight run NAME)
-              four-endpoints
-                  The same work four ways: what does each do to latency, and what is in flight meanwhile?
-              memory-cliff
-                  Does a limit keep the tail short when B degrades with concurrency?
-              queues
-                  Which queue keeps the goodput when more comes than can be served?
-              adaptive-limits
-                  Which adaptive limit finds what an overloaded pool bears?
+            Experiments (inflight run NAME, inflight sim NAME)
+              tour: the five questions of the lab
+                sync-or-async
+                    When is async better than sync?
+                sync-or-async-closed
+                    When is async better than sync, if callers wait for their answers?
+                unbounded
+                    How does unbounded concurrency degrade a system?
+                unbounded-sleeping
+                    Does unbounded concurrency degrade a dependency that only sleeps?
+                backpressure
+                    How does backpressure improve stability?
+                timeouts
+                    Why are timeouts essential to avoid leaks?
+                measured
+                    How do these behaviours look when measured, not guessed?
+              seed-claims: what the original lab expected of its endpoints, regime by regime
+                seed-sleeping
+                    What becomes of the original claims when B only sleeps?
+                seed-degrading
+                    What becomes of the original claims when B degrades with concurrency?
+                seed-closed
+                    What becomes of the original claims in a closed loop?
+                seed-closed-pool
+                    What becomes of the original claims when B is the bottleneck?
+                seed-saturated
+                    What becomes of the original claims at the original rate of 30/s?
+              beyond: limits, queues, hedges and retries where they help and where they harm
+                memory-cliff
+                    Does a limit keep the tail short when B degrades with concurrency?
+                limit-and-pool
+                    What does a semaphore do in front of a pool of its own size?
+                limit-and-knee
+                    Where must a limit lie: below, at or above the knee?
+                adaptive-limits
+                    Which adaptive limit finds what an overloaded pool bears?
+                hedging
+                    When does hedging shorten the tail?
+                hedging-no-stragglers
+                    Does hedging help when there is no tail?
+                hedging-pool
+                    What do copies do to a pool that is three quarters full?
+              reproductions: published experiments as models that fit one machine
+                metastable-retries
+                    A pool loses capacity for ten seconds while its callers retry at once. Which remedy brings it back?
+                repro-brooker-collapse
+                    Does a spike of five seconds collapse a service whose callers retry at once?
+                repro-osdi22-step
+                    Does a step of load leave a service in lasting overload after it is over?
+                queues
+                    Which queue keeps the goodput when more comes than can be served?
+              suite: all of these
+              and
+                four-endpoints
+                    The same work four ways: what does each do to latency, and what is in flight meanwhile?
 
             Runs in runs (inflight show ID)
               none yet

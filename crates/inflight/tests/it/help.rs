@@ -29,11 +29,16 @@ fn of_the_program() {
                            save the result
               sim          Run experiments in virtual time: the same code and the same draws, thousands of times
                            as fast; sweeps, traces
+              tune         Find the limit, queue, wait and timeout that meet an objective: in virtual time, then
+                           checked for real
               serve        Serve the endpoints
               load         Drive any HTTP target, on schedule, whatever it does
               target       Serve a target whose behaviour is known exactly, to try load drivers on
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
+              report       Write the report of a saved run: one page that needs no network and no script
+              compare      Set two saved runs side by side: every figure with its difference, the interval of
+                           that, and what it means
               list         List the experiments that are built in and the runs that were saved
               explain      Explain what the lab knows, such as the formulas of queueing theory
               doctor       Look at this machine: how late its timers are, and what else gets between a run and
@@ -63,18 +68,44 @@ fn of_run() {
             Usage: inflight run [OPTIONS] [EXPERIMENT]...
 
             Arguments:
-              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                               four-endpoints]
+              [EXPERIMENT]...
+                      Names of built-in experiments or groups of them (see `inflight list`), or files
+
+                      [default: tour]
 
             Options:
-                  --seed <SEED>            Decide everything random anew [default: the experiment's]
-                  --rounds <N>             Measure every arm so often, each time with other requests [default:
-                                           the experiment's]
-                  --only <ARM>             Measure only these arms
-                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
-                  --json                   Print run.json instead of tables
-                  --runs <DIR>             Where runs are kept [default: runs]
-              -h, --help                   Print help
+                  --seed <SEED>
+                      Decide everything random anew [default: the experiment's]
+
+                  --rounds <N>
+                      Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --profile <PROFILE>
+                      In which scale of time
+
+                      Possible values:
+                      - experiment: The experiment's own: most are wind tunnels, many times shorter than what
+                        they are about
+                      - full:       Real delays and rates, as in the original lab: takes as long as it says
+
+                      [default: experiment]
+
+                  --only <ARM>
+                      Measure only these arms
+
+                  --expect <NAME=VERDICT>
+                      End with 3 unless this hypothesis, or all of them, has this verdict
+
+                  --json
+                      Print run.json instead of tables
+
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
 
             Examples:
               inflight run
@@ -95,31 +126,72 @@ fn of_sim() {
             Usage: inflight sim [OPTIONS] [EXPERIMENT]...
 
             Arguments:
-              [EXPERIMENT]...  Names of built-in experiments (see `inflight list`) or files [default:
-                               four-endpoints]
+              [EXPERIMENT]...
+                      Names of built-in experiments or groups of them (see `inflight list`), or files
+
+                      [default: tour]
 
             Options:
-                  --seed <SEED>            Decide everything random anew [default: the experiment's]
-                  --rounds <N>             Measure every arm so often, each time with other requests [default:
-                                           the experiment's]
-                  --only <ARM>             Run only these arms
-                  --set <KEY=VALUE>        Set a value of the experiment
-                  --sweep <KEY=VALUES>     Run every arm with each of these values; several of them: with every
-                                           combination
-                  --seeds <N>              Run everything with so many seeds, the same for all: means and 95 %
-                                           intervals [default: 10 with --sweep]
-                  --threads <N>            Threads [default: one per processor]; the result is the same with any
-                                           number
-                  --expect <NAME=VERDICT>  End with 3 unless this hypothesis, or all of them, has this verdict
-                  --json                   Print JSON instead of tables
-                  --csv                    Print a sweep as CSV instead of a table
-                  --trace <N[..M]>         Print the life of this request, or of these, instead of tables
-                  --trace-file <FILE>      Write the lives of the requests of --trace, or of the first 10000,
-                                           for Perfetto or Chrome
-                  --counters               Print what the virtual worlds counted
-                  --save                   Keep the result, like `run` does
-                  --runs <DIR>             Where runs are kept [default: runs]
-              -h, --help                   Print help
+                  --seed <SEED>
+                      Decide everything random anew [default: the experiment's]
+
+                  --rounds <N>
+                      Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --profile <PROFILE>
+                      In which scale of time
+
+                      Possible values:
+                      - experiment: The experiment's own: most are wind tunnels, many times shorter than what
+                        they are about
+                      - full:       Real delays and rates, as in the original lab: takes as long as it says
+
+                      [default: experiment]
+
+                  --only <ARM>
+                      Run only these arms
+
+                  --set <KEY=VALUE>
+                      Set a value of the experiment
+
+                  --sweep <KEY=VALUES>
+                      Run every arm with each of these values; several of them: with every combination
+
+                  --seeds <N>
+                      Run everything with so many seeds, the same for all: means and 95 % intervals [default: 10
+                      with --sweep]
+
+                  --threads <N>
+                      Threads [default: one per processor]; the result is the same with any number
+
+                  --expect <NAME=VERDICT>
+                      End with 3 unless this hypothesis, or all of them, has this verdict
+
+                  --json
+                      Print JSON instead of tables
+
+                  --csv
+                      Print a sweep as CSV instead of a table
+
+                  --trace <N[..M]>
+                      Print the life of this request, or of these, instead of tables
+
+                  --trace-file <FILE>
+                      Write the lives of the requests of --trace, or of the first 10000, for Perfetto or Chrome
+
+                  --counters
+                      Print what the virtual worlds counted
+
+                  --save
+                      Keep the result, like `run` does
+
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
 
             KEY is the end of a value's path in the file, such as rate, workload.rate or async-limited.permits;
             *.permits means every such value. VALUES are a list with commas or a range: 10/s,20/s,40/s or
@@ -131,6 +203,54 @@ fn of_sim() {
               inflight sim memory-cliff --set rate=30/s --only async-limited --trace 17
               inflight sim four-endpoints --trace-file lives.json
         "#]],
+    );
+}
+
+#[test]
+fn of_tune() {
+    check(
+        &["tune"],
+        expect![[r#"
+        Find the limit, queue, wait and timeout that meet an objective: in virtual time, then checked for
+        real
+
+        Usage: inflight tune [OPTIONS] [PROFILE]
+
+        Arguments:
+          [PROFILE]  A built-in profile, a file with [service.b] (an experiment, a configuration, or nothing
+                     else), or measured latencies (.csv) [default: memory-cliff]
+
+        Options:
+              --p99 <TIME>           What the 99th percentile of good answers must not exceed [default: 2s]
+              --goodput <SHARE>      The least share of all requests that gets a good answer [default: 99 %
+                                     of those that B does not fail by itself]
+              --rate <RATE>          How many requests arrive, Poisson [default: the profile's traffic]
+              --burst <RATE>         How many arrive in a burst
+              --burst-length <TIME>  How long a burst lasts [default: 5s]
+              --burst-every <TIME>   How often a burst begins [default: 60s]
+              --seed <SEED>          Decide everything random anew [default: the profile's]
+              --threads <N>          Threads [default: one per processor]; the result is the same with any
+                                     number
+              --quick                A first look, some twenty times as fast: fewer seeds, shorter trials,
+                                     coarser margins
+              --no-check             Leave out the real run at the end, of about half a minute
+          -o, --output <FILE>        Write what was found as an experiment: for `inflight run`, and for
+                                     `inflight serve --config`
+              --json                 Print JSON instead of tables
+              --runs <DIR>           Where runs are kept [default: runs]
+          -h, --help                 Print help
+
+        Examples:
+          inflight tune memory-cliff
+          inflight tune usl --p99 2s --goodput 90% --rate 15/s
+          inflight tune memory-cliff --goodput 80% --rate 20/s --burst 60/s --burst-length 5s --burst-every
+          60s
+          inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml
+          inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check
+
+        Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real
+        run does not.
+    "#]],
     );
 }
 

@@ -22,5 +22,7 @@ mod permits;
 mod run;
 mod series;
 mod sim;
+mod tune;
 mod usage;
+mod verdicts;
 mod wrong;

@@ -93,6 +93,14 @@ impl Program {
         Pid::from_child(&self.child)
     }
 
+    /// Waits until it has said something.
+    pub(crate) fn begun(&self) {
+        eventually("it has begun", || match self.stderr.text() {
+            said if said.is_empty() => Err(said),
+            _ => Ok(()),
+        });
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).expect("it is there to be told");
     }

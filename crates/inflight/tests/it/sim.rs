@@ -192,10 +192,7 @@ fn an_interrupted_sweep_shows_the_rows_that_are_complete() {
     command.stdout(Stdio::piped());
     let mut program = Program::start(command);
     let stdout = Talk::hear(program.child.stdout.take().expect("piped"));
-    eventually("it has begun", || match program.stderr.text() {
-        said if said.is_empty() => Err(said),
-        _ => Ok(()),
-    });
+    program.begun();
     program.signal(Signal::INT);
     assert_eq!(program.code(), 130, "{}", program.stderr.text());
     let swept: SweepOutcome = eventually("the result is printed", || serde_json::from_str(&stdout.text()));

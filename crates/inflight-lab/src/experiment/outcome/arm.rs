@@ -23,6 +23,7 @@ pub const MAX_LITTLE_ERROR: f64 = 0.05;
 
 /// One arm: all its rounds together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ArmOutcome {
     /// Its name.
@@ -73,6 +74,7 @@ pub struct ArmOutcome {
 
 /// One round of an arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoundFigures {
     /// Decided everything random in this round.
@@ -103,6 +105,7 @@ pub struct RoundFigures {
 
 /// One phase of one round: requests that should have started in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PhaseFigures {
     /// The phase's name.
@@ -123,6 +126,7 @@ pub struct PhaseFigures {
 
 /// A distribution of durations in a few numbers; all zero if there were none.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Latencies {
     /// How many.
@@ -176,6 +180,7 @@ impl Latencies {
 
 /// What users went through who retry. Those who were still trying at the end are not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UsersOutcome {
     /// From the intended start of the first attempt to the good answer.
@@ -186,6 +191,7 @@ pub struct UsersOutcome {
 
 /// L = λ·W, both sides measured on their own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Little {
     /// L: the time average of a gauge.

@@ -5,6 +5,8 @@
 
 mod arm;
 mod older;
+#[cfg(test)]
+mod schema;
 mod shape;
 mod verdict;
 
@@ -26,6 +28,7 @@ pub const SCHEMA: u32 = 3;
 
 /// A whole run: one invocation, one directory, one report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunOutcome {
     /// [`SCHEMA`].
@@ -52,6 +55,7 @@ pub struct RunOutcome {
 
 /// One experiment of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ExperimentOutcome {
     /// Its name.
@@ -66,6 +70,9 @@ pub struct ExperimentOutcome {
     pub time_scale: f64,
     /// What was offered, in words.
     pub workload: String,
+    /// The latency above which a good answer comes too late to count, in nanoseconds, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective_ns: Option<u64>,
     /// Named stretches of the workload, in order of their beginning, such as `base`, `burst` and `recovery`.
     pub phases: Vec<Phase>,
     /// How much of the beginning of each round was not counted, in nanoseconds.
@@ -90,6 +97,7 @@ pub struct ExperimentOutcome {
 
 /// A named stretch of a workload. A name can come several times, once for each burst for example.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Phase {
     /// Its name: `a-z`, `0-9` and `-`.
@@ -102,6 +110,7 @@ pub struct Phase {
 
 /// How often every arm was measured. In each round all arms get the same requests; every round has requests of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rounds {
     /// Rounds that were planned beforehand; verdicts are given after these and never earlier.
@@ -112,6 +121,7 @@ pub struct Rounds {
 
 /// The world in which a run took place.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RunWorld {
     /// Real requests to a real server, in real time.
@@ -123,6 +133,7 @@ pub enum RunWorld {
 
 /// What a run in virtual time was like. Equal runs are equal in this, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VirtualTime {
     /// How long it lasted in virtual nanoseconds, everything together.
@@ -143,6 +154,7 @@ impl VirtualTime {
 
 /// Whether a run's figures can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Validity {
     /// Why not; empty if they can.

@@ -108,6 +108,7 @@ impl OldRun {
             seed: self.seed,
             time_scale: self.time_scale,
             workload: self.workload,
+            objective_ns: None,
             phases: Vec::new(),
             warmup_ns: 0,
             counted_ns: self.counted_ns,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// An arm's first round over time, warm-up included. The lists have one entry per tick, from the round's start.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Timeline {
     /// The length of a tick in nanoseconds: 100 ms or less, more in runs of more than four minutes.
@@ -28,6 +29,7 @@ pub struct Timeline {
 
 /// What ended in one slice of a round. Percentiles are exact to about 3 %.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Slice {
     /// Good answers in the slice.
@@ -56,6 +58,7 @@ pub struct Slice {
 ///
 /// There are 4 bins per octave: bin i begins at `2^(i/4) · (1 + (i mod 4)/4)` µs, whole numbers meant; `bins::edge_us` says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Heat {
     /// The length of a slice in nanoseconds.
@@ -68,6 +71,7 @@ pub struct Heat {
 
 /// One point of the tail: so much of the good answers took at most so long.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TailPoint {
     /// The share, from 0 to 1.
@@ -78,6 +82,7 @@ pub struct TailPoint {
 
 /// Something that happened to an arm in its first round.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// When, in nanoseconds since the round's start.
@@ -93,6 +98,7 @@ pub struct Event {
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
     /// More were in flight than the knee, or than was usual before.
@@ -109,6 +115,7 @@ pub enum EventKind {
 
 /// What the events of an arm mean: one of the four rules of the original lab.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Finding {
     /// Which.
@@ -119,6 +126,7 @@ pub struct Finding {
 
 /// The four rules by which the original lab reads its graphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// In flight rises and does not stop: saturation.
@@ -150,7 +158,13 @@ impl Timeline {
     /// Of the round in `record`.
     pub(super) fn of(record: &Record) -> Timeline {
         let ticks = &record.timeline;
-        let slices = record.course.slices.iter().map(|slice| {
+        let in_slice = (record.course.slice.as_nanos() / record.tick_length().as_nanos()).max(1) as usize;
+        let tasks = |i: usize| {
+            let all = record.tasks.as_ref()?;
+            let ticks = all.get(i * in_slice..((i + 1) * in_slice).min(all.len()))?;
+            ticks.iter().copied().max()
+        };
+        let slices = record.course.slices.iter().enumerate().map(|(i, slice)| {
             let ns = |bins: &bins::Bins, q| bins.quantile_us(q).map(|us| (us * 1e3) as u64);
             Slice {
                 count: u32::try_from(slice.completed.count()).unwrap_or(u32::MAX),
@@ -159,7 +173,7 @@ impl Timeline {
                 p99_ns: ns(&slice.completed, 0.99),
                 wait_p50_ns: ns(&slice.wait, 0.5),
                 wait_p99_ns: ns(&slice.wait, 0.99),
-                tasks: None,
+                tasks: tasks(i),
             }
         });
         Timeline {

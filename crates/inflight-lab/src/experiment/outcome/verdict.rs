@@ -5,6 +5,7 @@ use std::fmt;
 
 /// A hypothesis, judged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// The hypothesis' name in its file, such as `H1`.
@@ -33,6 +34,7 @@ pub struct Verdict {
 
 /// What became of a hypothesis. A refuted claim is a result, not a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum VerdictKind {
     /// The whole interval is where the claim says.
@@ -60,6 +62,7 @@ impl fmt::Display for VerdictKind {
 
 /// A measured effect with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Effect {
     /// The estimate.
@@ -78,6 +81,7 @@ pub struct Effect {
 
 /// On which side of a censored estimate the truth lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Censored {
     /// The estimate is a lower bound: the truth is this or more.
@@ -90,6 +94,7 @@ pub enum Censored {
 
 /// The unit of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Milliseconds.
@@ -110,6 +115,7 @@ pub enum Unit {
 
 /// Where an effect must lie for its claim to hold; an end that is `None` is open.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Margin {
     /// Not below this.
@@ -120,6 +126,7 @@ pub struct Margin {
 
 /// Something that must be so if the measurement can be trusted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Control {
     /// Its name: `A/A`, `driver lateness`, `Little's law`, `sums`, `steal`, `warm-up`.

@@ -20,6 +20,7 @@ use crate::{
 use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
+    census::Census,
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, VirtualTime},
     record::Record,
     report,
@@ -31,8 +32,9 @@ use inflight_strategies::rt::Clock as _;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) fn run(flags: &cli::Sim) -> anyhow::Result<Exit> {
-    let read = |name: &String| Source::chosen(name, &flags.choice, &flags.only)?.set(&flags.set);
-    let sources: Vec<Source> = flags.experiments.iter().map(read).collect::<anyhow::Result<_>>()?;
+    let chosen = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
+    let sources: Vec<Source> =
+        chosen.into_iter().map(|source| source.set(&flags.set)).collect::<anyhow::Result<_>>()?;
     expect::check(&flags.expect, &sources)?;
     let workers = Workers::new(flags.threads)?;
     let clock = live::World::new(workers.runtime().handle().clone());
@@ -92,7 +94,7 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
     let arms = source.arms(&flags.only);
     let watched = watch::each(flags, arms.len());
     let mut session = Session::open(&source.document);
-    let control = session.wants_control();
+    let (control, wants_tasks) = (session.wants_control(), session.judge.wants_tasks());
     let in_round = arms.len() + usize::from(control);
     let (document, chosen, sinks) = (session.document.clone(), arms.clone(), watched.clone());
     let job = move |number: usize| {
@@ -105,7 +107,14 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
         let other = if place == chosen.len() { OTHER_SEEDS } else { 0 };
         let seed = document.seed.wrapping_add(round as u64).wrapping_add(other);
         let document = Document { seed, ..document.clone() };
-        trial::run(&document, chosen[place % chosen.len()], Settings::default(), sink)
+        let arm = chosen[place % chosen.len()];
+        if round > 0 && !wants_tasks {
+            return trial::run(&document, arm, Settings::default(), sink);
+        }
+        let census = Census::new(document.workload.as_ref().expect("only experiments get here"), sink);
+        let (mut record, trace) = trial::run(&document, arm, Settings::default(), census.clone())?;
+        census.close(&mut record);
+        Ok((record, trace))
     };
     let names: Vec<&str> = arms.iter().map(|arm| source.document.endpoints[*arm].name.as_str()).collect();
     let jobs = in_round * source.document.rounds as usize;
@@ -146,7 +155,8 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
 fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
     let experiment = |(source, trials): (&Source, &Trials)| trials.session.outcome(source);
-    let experiments: Vec<ExperimentOutcome> = sources.iter().zip(all).map(experiment).collect();
+    let experiments: Vec<ExperimentOutcome> =
+        sources.iter().zip(all).map(experiment).collect::<anyhow::Result<_>>()?;
     let traces: Vec<Trace> = all.iter().flat_map(|trials| trials.traces.iter().cloned()).collect();
     let run = Run {
         id: dir.as_ref().map_or("sim".into(), |dir| dir.id.clone()),

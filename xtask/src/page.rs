@@ -1,0 +1,113 @@
+//! `cargo xtask report`: the page of a virtual run in a real browser, as a reader sees it: scripts off, both themes, three widths,
+//! nothing wider than the window; axe finds nothing; it prints. The pictures stay, to be looked at.
+
+use crate::{
+    checkout,
+    process::{on_path, output, run},
+    report::{Checks, Stopwatch, step},
+    tools::cached,
+};
+use anyhow::{Context as _, Result, bail};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+const LOOK: &str = include_str!("page/look.mjs");
+const PACKAGE: &str = include_str!("page/package.json");
+const LOCK: &str = include_str!("page/package-lock.json");
+const INSTALL_LIMIT: Duration = Duration::from_secs(300);
+const LOOK_LIMIT: Duration = Duration::from_secs(180);
+
+/// What the page is made of.
+const EXPERIMENTS: [&str; 2] = ["four-endpoints", "memory-cliff"];
+
+/// Looks at a page of one and at a page of two experiments. `install`: gets the browser if it is missing and we may.
+pub(crate) fn run_all(install: bool) -> Result<bool> {
+    let watch = Stopwatch::start();
+    crate::interrupt::install()?;
+    let work = std::env::temp_dir().join(format!("inflight-report-{}", std::process::id()));
+    std::fs::create_dir_all(&work).context("cannot create a work folder")?;
+    let Some(browser) = browser(install, &work)? else { return Ok(true) };
+    let modules = modules()?;
+    let mut checks = Checks::default();
+    let pictures = checkout::root().join("target/report");
+    for (name, experiments) in [("one", &EXPERIMENTS[..1]), ("two", &EXPERIMENTS[..])] {
+        let page =
+            step(format!("simulates {}", experiments.join(", ")), || page(experiments, &work.join(name)))?;
+        let bytes = std::fs::metadata(&page).context("no page")?.len();
+        checks.check(bytes < 600_000, format!("{name}: {} KB", bytes / 1000));
+        look(&browser, &modules, &page, &pictures.join(name), &mut checks)?;
+    }
+    std::fs::remove_dir_all(&work).context("cannot remove the work folder")?;
+    println!("pictures in {}", pictures.display());
+    Ok(checks.conclude(&watch))
+}
+
+/// Debian's Chromium and node. `None`, with a word, if one is missing.
+fn browser(install: bool, work: &Path) -> Result<Option<PathBuf>> {
+    let missing = || ["chromium", "node", "npm"].into_iter().filter(|program| on_path(program).is_none());
+    if install && missing().next().is_some() {
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "-y", "--no-install-recommends", "chromium", "nodejs", "npm"]);
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        step("installs Chromium and node", || run("apt-install", &mut apt, work, INSTALL_LIMIT))?;
+    }
+    let names: Vec<&str> = missing().collect();
+    if !names.is_empty() {
+        println!(
+            "SKIPPED: no {} on PATH; `cargo xtask report --install` gets them on Debian",
+            names.join(", ")
+        );
+        return Ok(None);
+    }
+    Ok(on_path("chromium"))
+}
+
+/// axe and the browser's remote control, pinned with their hashes.
+fn modules() -> Result<PathBuf> {
+    let name = format!("report-npm-{:016x}", crate::tools::fnv1a(LOCK));
+    let folder = cached(&checkout::cache()?, &name, |folder| {
+        std::fs::write(folder.join("package.json"), PACKAGE).context("cannot write package.json")?;
+        std::fs::write(folder.join("package-lock.json"), LOCK).context("cannot write package-lock.json")?;
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+        run("npm", &mut npm, folder, INSTALL_LIMIT)
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// The page of a run of `experiments` in virtual time.
+fn page(experiments: &[&str], folder: &Path) -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--locked", "--package", "inflight", "--", "sim", "--save", "--runs"]);
+    output(command.arg(folder).args(experiments).current_dir(checkout::root()))?;
+    let mut runs = std::fs::read_dir(folder).context("no run was saved")?;
+    let run = runs.next().context("no run was saved")?.context("cannot list the runs")?;
+    Ok(run.path().join("report.html"))
+}
+
+/// Lets the browser look, and takes its checks.
+fn look(browser: &Path, modules: &Path, page: &Path, pictures: &Path, checks: &mut Checks) -> Result<()> {
+    std::fs::create_dir_all(pictures).context("cannot create a folder for pictures")?;
+    let script = pictures.join("look.mjs");
+    std::fs::write(&script, LOOK).context("cannot write the script")?;
+    let mut node = Command::new("node");
+    node.arg(&script).arg(browser).arg(modules).arg(page).arg(pictures);
+    let log = pictures.join("look.log");
+    // A log of an earlier look is not ours.
+    let _ = std::fs::remove_file(&log);
+    run("look", &mut node, pictures, LOOK_LIMIT)?;
+    let said = std::fs::read_to_string(&log).context("the browser said nothing")?;
+    let mut found = 0;
+    for line in said.lines().filter(|line| line.starts_with('{')) {
+        let check: serde_json::Value = serde_json::from_str(line).context("not a check")?;
+        checks.check(check["holds"] == true, check["what"].as_str().unwrap_or_default());
+        found += 1;
+    }
+    if found == 0 {
+        bail!("the browser made no check:\n{said}");
+    }
+    Ok(())
+}
