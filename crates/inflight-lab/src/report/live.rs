@@ -1,8 +1,8 @@
 //! A run under way, for a terminal: what is in flight, what users see, and how both have changed.
 
 use super::{
-    load::blocks,
     figures::{figure, grouped, right},
+    load::blocks,
     terminal::{Ink, Tone},
 };
 use std::{fmt::Write, time::Duration};

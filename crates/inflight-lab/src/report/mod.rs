@@ -20,9 +20,9 @@ mod tune;
 
 pub use compare::{ComparedFigure, Comparison, Judgement, SAME_WITHIN, compare};
 pub use counters::counters;
+pub use html::page;
 pub use live::{Around, Moment, live};
 pub use load::{blocks, by_second_csv, load, problems};
-pub use html::page;
 pub use mark::Colour;
 pub use sweep::{sweep, sweep_csv};
 pub use tally::short as tally;
