@@ -2,7 +2,7 @@
 
 use super::{
     figures::{figure, grouped, right},
-    terminal::{Ink, Tone},
+    terminal::{Ink, Tone, heading},
 };
 use crate::{
     audit::{Audit, Verdict},
@@ -299,10 +299,6 @@ pub fn by_second_csv(targets: &[LoadFigures]) -> String {
         }
     }
     out
-}
-
-fn heading(out: &mut String, ink: &dyn Ink, title: &str, aside: &str) {
-    let _ = writeln!(out, "{}  {}", ink.paint(Tone::Heading, title), ink.paint(Tone::Quiet, aside));
 }
 
 #[cfg(test)]

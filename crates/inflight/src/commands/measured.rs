@@ -1,4 +1,4 @@
-//! What `run` and `load` have in common: how a measurement is shown while it lasts, and what becomes of its books.
+//! What `run` and `load` have in common: what becomes of a measurement's books.
 
 use super::library::Source;
 use inflight_lab::{
