@@ -288,14 +288,13 @@ fn understand_ours(used: &Used) -> Result<Understood> {
 fn millis(text: &str) -> Option<f64> {
     let end = text.find(|c: char| c.is_ascii_alphabetic())?;
     let number: f64 = text[..end].parse().ok()?;
-    let unit = match &text[end..] {
-        "us" => 1e-3,
-        "ms" => 1.0,
-        "s" => 1e3,
-        "m" => 6e4,
+    Some(match &text[end..] {
+        "us" => number / 1e3,
+        "ms" => number,
+        "s" => number * 1e3,
+        "m" => number * 6e4,
         _ => return None,
-    };
-    Some(number * unit)
+    })
 }
 
 fn understand_wrk(text: &str) -> Result<Understood> {

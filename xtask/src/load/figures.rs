@@ -28,13 +28,16 @@ pub(super) struct Pacing {
 }
 
 impl Pacing {
-    /// Of arrivals in nanoseconds, between `from` and `to` seconds after the first. The grid has the mean gap of the arrivals;
-    /// it lies so that one arrival in a thousand is earlier.
+    /// Of arrivals in nanoseconds, between `from` and `to` seconds after the first. The grid is the one that fits them best by
+    /// least squares; it lies so that one arrival in a thousand is earlier.
     pub(super) fn of(arrivals: &[u64], from: f64, to: f64) -> Option<Pacing> {
         let at: Vec<f64> =
             arrivals.iter().map(|&ns| ns as f64 / 1e9).filter(|t| (from..to).contains(t)).collect();
         let n = at.len().checked_sub(1).filter(|n| *n >= 10)?;
-        let gap = (at[n] - at[0]) / n as f64;
+        let (middle, mean) = (n as f64 / 2.0, at.iter().sum::<f64>() / at.len() as f64);
+        let moments: f64 = at.iter().enumerate().map(|(k, t)| (k as f64 - middle) * (t - mean)).sum();
+        let squares: f64 = (0..=n).map(|k| (k as f64 - middle).powi(2)).sum();
+        let gap = moments / squares;
         let late = sorted(at.iter().enumerate().map(|(k, t)| t - k as f64 * gap).collect());
         let grid = quantile(&late, 0.001);
         let late_us = [0.5, 0.99, 0.999].map(|q| (quantile(&late, q) - grid) * 1e6);

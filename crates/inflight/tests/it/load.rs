@@ -229,8 +229,10 @@ fn the_tables_have_a_row_for_every_target_in_both_halves() {
         Sy /sync
         Li /async-limited
 
-        INVALID sync: the driver was late, ms at p99 (at most ms): the machine was too busy
-        INVALID async-limited: the driver was late, ms at p99 (at most ms): the machine was too busy"#]]
+        Controls driver late ms at p99, Little's law within offered sum of outcomes
+
+        LATENCY in ms: from when a request should have been sent, and from when it was
+        from requests mean p50 p90 p95 p99 p99.9 p99.99 max"#]]
     .assert_eq(&skeleton.join("\n"));
 }
 
