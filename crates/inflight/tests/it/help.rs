@@ -1,10 +1,27 @@
 //! The help of every command, as it is read.
 
 use crate::program::{Said, inflight};
-use expect_test::{Expect, expect};
+use expect_test::{Expect, ExpectFile, expect, expect_file};
 
 #[track_caller]
-fn check(command: &[&str], expected: Expect) {
+/// A snapshot, beside the test or in a file of its own.
+trait Expected {
+    fn assert_eq(&self, actual: &str);
+}
+
+impl Expected for Expect {
+    fn assert_eq(&self, actual: &str) {
+        Expect::assert_eq(self, actual);
+    }
+}
+
+impl Expected for ExpectFile {
+    fn assert_eq(&self, actual: &str) {
+        ExpectFile::assert_eq(self, actual);
+    }
+}
+
+fn check(command: &[&str], expected: impl Expected) {
     let mut long = inflight();
     long.args(command).arg("--help");
     let said = Said::by(long);
@@ -294,97 +311,7 @@ fn of_serve() {
 
 #[test]
 fn of_load() {
-    check(
-        &["load"],
-        expect![[r#"
-            Drive any HTTP target, on schedule, whatever it does
-
-            Usage: inflight load [OPTIONS] [URL]...
-
-            Arguments:
-              [URL]...  What to drive, such as http://127.0.0.1:8080/async; several get the same arrivals at the
-                        same time; {id} and {random:N} in a path stand for numbers
-
-            Options:
-                  --runs <DIR>  Where runs are kept [default: runs]
-              -h, --help        Print help
-
-            When:
-              -r, --rate <RATE>         Requests per time and target: "2000/s", "120/m" [default: 20/s]
-                  --arrivals <PROCESS>  How requests arrive: constant, poisson, or a process of docs/files.md,
-                                        such as 'bursts = { … }' [default: poisson]
-                  --users <N>           A closed loop instead: so many users, each of whom waits for an answer
-                                        before the next request
-                  --think <TIME>        How long each user thinks before each request [default: 0s]
-              -d, --duration <TIME>     How long requests arrive, warm-up included [default: 10s]
-                  --warmup <TIME>       How much of the beginning is not counted [default: 0s]
-                  --patience <TIME>     How long to wait, in the end, for answers; what is not there then counts
-                                        as unfinished [default: 10s]
-                  --seed <SEED>         Decides everything random: arrivals, mixes [default: 1]
-
-            What:
-              -c, --connections <N>               The most connections to each target; requests that wait for
-                                                  one are counted, and their wait is in their latency [default:
-                                                  10000]
-              -X, --method <METHOD>               The method [default: GET, or POST with a body]
-              -H, --header <NAME: VALUE>          A header, such as "accept: text/html"; may be given several
-                                                  times
-              -b, --body <TEXT>                   The body, or @FILE
-                  --mix <FILE>                    A weighted mix of requests to one host, a line each: WEIGHT
-                                                  METHOD PATH [@BODY-FILE]; up to 16
-                  --timeout <TIME>                How long a request may take; what is not there then is
-                                                  abandoned, and took at least that long
-                  --unix-socket <PATH>            Connect to this socket instead of the URL's host
-                  --source-addresses <ADDRESSES>  Addresses of this machine to connect from, in turn: each has
-                                                  ports of its own
-                  --workers <N>                   Threads per target that send [default: one for each 25000
-                                                  requests per second, at most one per processor]
-                  --allow-remote                  Drive a target that is not on this machine: you must be
-                                                  allowed to
-
-            Result:
-                  --expect <CLAIM>         What must hold, such as 'p99 < 200ms'; may be given several times;
-                                           exit code 3 if one does not
-                  --find-capacity <CLAIM>  Search for the highest rate at which this holds, such as 'p99 <
-                                           200ms': probes of --duration each
-                  --repeats <N>            Probes per rate at most with --find-capacity; the majority decides
-                                           [default: 3]
-                  --selftest               Hold the driver to built-in targets whose behaviour is known: 20 s;
-                                           exit code 4 if it is not right
-                  --json                   Print JSON instead of tables
-                  --csv <FILE>             Write a line per target and second, both answers side by side; - for
-                                           standard output instead of tables
-                  --hdr <FILE>             Write latencies as HdrHistogram's interval log, in microseconds
-                  --prometheus <FILE>      Write the figures as Prometheus text, for a textfile collector
-                  --save                   Keep the result, like `run` does: for `show` and `list`
-
-            Latency counts from when a request should have been sent: a target that stalls cannot hide it by
-            keeping
-            the driver waiting. No sample is invented and none is left out; latency from the actual sending
-            stands
-            beside it. See docs/load.md.
-
-            From other tools:
-              wrk2 -c50 -d30s -R2000 URL     inflight load URL -c 50 -d 30s -r 2000/s --arrivals constant
-              wrk -c64 -d10s URL             inflight load URL --users 64 -d 10s
-              oha -q 500 -z 20s URL          inflight load URL -r 500/s -d 20s --arrivals constant
-              k6 constant-arrival-rate       -r RATE --arrivals constant; ramping: --arrivals 'stages = […]'
-              k6 thresholds                  --expect 'p99 < 200ms'
-
-            Examples:
-              inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
-              inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m
-              inflight load http://127.0.0.1:8080/async \
-                --arrivals 'on-off = { rate = "100/s", on = "1s", off = "3s" }'
-              inflight load http://127.0.0.1:8080/async -r 30/s --expect 'p99 < 2s' --expect 'errors < 10%'
-              inflight load http://127.0.0.1:8080/async --find-capacity 'p99 < 2s' -d 5s
-              inflight load --selftest
-
-            Exit codes: 0 measured, 1 failed, 2 bad input or usage, 3 an expectation was missed, 4 the figures
-            cannot
-            be trusted, 130 interrupted.
-        "#]],
-    );
+    check(&["load"], expect_file!["help/load.txt"]);
 }
 
 #[test]
