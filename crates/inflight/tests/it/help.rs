@@ -3,24 +3,26 @@
 use crate::program::{Said, inflight};
 use expect_test::{Expect, ExpectFile, expect, expect_file};
 
-#[track_caller]
 /// A snapshot, beside the test or in a file of its own.
 trait Expected {
     fn assert_eq(&self, actual: &str);
 }
 
 impl Expected for Expect {
+    #[track_caller]
     fn assert_eq(&self, actual: &str) {
         Expect::assert_eq(self, actual);
     }
 }
 
 impl Expected for ExpectFile {
+    #[track_caller]
     fn assert_eq(&self, actual: &str) {
         ExpectFile::assert_eq(self, actual);
     }
 }
 
+#[track_caller]
 fn check(command: &[&str], expected: impl Expected) {
     let mut long = inflight();
     long.args(command).arg("--help");
