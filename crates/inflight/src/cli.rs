@@ -73,6 +73,9 @@ pub struct Choice {
     /// Measure every arm so often, each time with other requests [default: the experiment's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
     pub rounds: Option<u32>,
+    /// Print everything about every experiment, not only the answers of several
+    #[arg(long)]
+    pub details: bool,
     /// In which scale of time
     #[arg(long, value_enum, default_value_t = Profile::Experiment)]
     pub profile: Profile,

@@ -1,6 +1,6 @@
 //! The highest rate that meets an objective, by bisection with repeats. Pure: it is told what every probe found.
 //!
-//! A probe is a short run at one rate; it met the objective or did not. First the rate grows by [`STEP`] until a probe misses
+//! A probe is a short run at one rate; it met the objective or did not. First the rate grows by a factor until a probe misses
 //! (or shrinks until one meets), then the bracket is halved on a logarithmic scale. A rate near the edge is met sometimes and
 //! missed sometimes, so every rate is probed up to `repeats` times and the majority decides; it is probed no more once the
 //! majority is clear. What is told in the end is an interval: from the highest rate that was met by its majority, with none

@@ -26,5 +26,5 @@ pub use load::{blocks, by_second_csv, load, problems};
 pub use mark::Colour;
 pub use sweep::{sweep, sweep_csv};
 pub use tally::short as tally;
-pub use terminal::{Ink, Plain, Tone, answers, result, spark};
+pub use terminal::{Ink, Plain, Tone, answers, result, spark, summary};
 pub use tune::tune;

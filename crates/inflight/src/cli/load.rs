@@ -51,7 +51,7 @@ pub struct Load {
     /// The body, or @FILE
     #[arg(short, long, help_heading = "What", value_name = "TEXT")]
     pub body: Option<String>,
-    /// A weighted mix of requests to one host, a line each: WEIGHT METHOD PATH [@BODY-FILE]; up to 16
+    /// A weighted mix of requests to one host, a line each: WEIGHT METHOD PATH and perhaps @BODY-FILE; up to 16
     #[arg(long, help_heading = "What", value_name = "FILE", conflicts_with_all = ["method", "body"])]
     pub mix: Option<PathBuf>,
     /// How long a request may take; what is not there then is abandoned, and took at least that long

@@ -219,7 +219,8 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     }
     say("");
     let path = dir.path.display();
-    print(&report::result(outcome, width(), &*ink()));
+    let shown = if flags.choice.details { report::result } else { report::summary };
+    print(&shown(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
     let before = runs::before(&flags.runs.dir, outcome);

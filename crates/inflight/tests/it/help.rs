@@ -99,6 +99,9 @@ fn of_run() {
                   --rounds <N>
                       Measure every arm so often, each time with other requests [default: the experiment's]
 
+                  --details
+                      Print everything about every experiment, not only the answers of several
+
                   --profile <PROFILE>
                       In which scale of time
 
@@ -156,6 +159,9 @@ fn of_sim() {
 
                   --rounds <N>
                       Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --details
+                      Print everything about every experiment, not only the answers of several
 
                   --profile <PROFILE>
                       In which scale of time
