@@ -5,6 +5,7 @@ mod checkout;
 mod compose;
 mod grafana;
 mod interrupt;
+mod loom;
 mod net;
 mod oracles;
 mod page;
@@ -29,10 +30,11 @@ cargo xtask COMMAND
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
   readme            measures the four endpoints and pastes the result into README.md
-  oracles           runs the tests that are named after a source, and writes docs/strategies.md
+  oracles           runs the tests that are named after a source, and writes docs/strategies/oracles.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
+  loom              hand-made synchronisation under all interleavings
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
         ["walkthrough"] => walkthrough::run(),
+        ["loom"] => loom::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["report"] => page::run_all(false),
         ["report", "--install"] => page::run_all(true),

@@ -13,6 +13,7 @@ mod manual;
 mod reference;
 mod repeat;
 mod retries;
+mod shares;
 mod tokio_paused;
 mod trace;
 mod twin;

@@ -40,6 +40,7 @@
 pub mod adaptive;
 mod concurrency;
 mod config;
+mod count;
 mod gate;
 pub mod partitions;
 mod semaphore;
