@@ -14,7 +14,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-const TABLE: &str = "docs/strategies.md";
+const TABLE: &str = "docs/strategies/oracles.md";
 const CRATE: &str = "crates/inflight-strategies";
 
 /// How the names of tests begin that are named after a source, and the source. Longer beginnings stand before shorter ones.
@@ -35,7 +35,7 @@ const SOURCES: [(&str, &str); 19] = [
     ("wechat_", "Zhou et al. 2018, as others report it"),
     ("caladan_", "caladan's Breakwater, bdb4ddeb: its constants; trajectories of its code"),
     ("governor_", "governor 0.10: its tests, and decision by decision"),
-    ("kaplan_", "Kaplan and Meier 1958: the estimator by hand"),
+    ("kaplan_and_meier_", "Kaplan and Meier 1958: the estimator by hand"),
     ("tail_at_scale_", "Dean and Barroso 2013"),
     ("vector_", "Vector, 05b56b79: trajectories of its code"),
 ];

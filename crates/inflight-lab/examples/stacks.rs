@@ -29,11 +29,7 @@ const REQUESTS: u64 = 60;
 fn main() -> ExitCode {
     let mut numbers = std::env::args().skip(1).map(|number| number.parse::<u64>().expect("a number"));
     let (first, count) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(1_000));
-    #[allow(
-        clippy::disallowed_methods,
-        clippy::disallowed_types,
-        reason = "it is the program's own time that is measured"
-    )]
+    #[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the program's own time")]
     let began = std::time::Instant::now();
     let broken: Vec<(u64, String)> = (first..first + count)
         .filter_map(|seed| keeps_the_contract(seed).err().map(|why| (seed, why)))
