@@ -30,7 +30,7 @@ cargo xtask COMMAND
   tidy              rules that no compiler checks: names, walls, links, sizes
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
-  readme            measures the four endpoints and pastes the result into README.md
+  readme            measures the five questions and pastes the answers into README.md
   oracles           runs the tests that are named after a source, and writes docs/strategies/oracles.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes

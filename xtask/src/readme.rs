@@ -12,11 +12,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-const SAVED: &str = "docs/results/four-endpoints.json";
+const SAVED: &str = "docs/results/tour.json";
 const BEGIN: &str = "<!-- result:begin, pasted by `cargo xtask readme` -->\n";
 const END: &str = "<!-- result:end -->";
 
-/// Measures the four endpoints, saves the run and pastes it into the README.
+/// Measures the five questions, saves the run and pastes the answers into the README.
 pub(crate) fn run() -> anyhow::Result<bool> {
     let root = checkout::root();
     let mut command = Command::new("cargo");
@@ -44,7 +44,7 @@ fn compact(json: &[u8]) -> anyhow::Result<String> {
 fn rendered(root: &Path) -> anyhow::Result<String> {
     let saved = fs::read_to_string(root.join(SAVED)).with_context(|| format!("no {SAVED}"))?;
     let outcome = RunOutcome::read(&saved)?;
-    Ok(report::result(&outcome, 100, &Plain))
+    Ok(report::summary(&outcome, 100, &Plain))
 }
 
 /// `readme` with `result` between the two marks.

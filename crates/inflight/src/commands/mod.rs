@@ -116,9 +116,9 @@ fn welcome() -> Exit {
         "Inflight, a concurrency laboratory. Latency shows the effect. Inflight shows the cause.\n\
          It measures what limits, queues and timeouts do to a service, and says what it saw.\n\
          Results are kept in ./runs; `inflight help` lists the commands.\n\n\
-         \x20 inflight run                     measure the four endpoints for real, in about a minute\n\
+         \x20 inflight run                     answer the five questions by measurement, in two minutes\n\
          \x20 inflight sim                     the same in virtual time, in an instant\n\
-         \x20 inflight serve                   serve them on http://127.0.0.1:8080\n\
+         \x20 inflight serve                   serve the endpoints on http://127.0.0.1:8080\n\
          \x20 inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them\n",
     );
     Exit::Done

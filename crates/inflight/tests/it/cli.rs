@@ -28,9 +28,9 @@ fn without_arguments_it_introduces_itself() {
             It measures what limits, queues and timeouts do to a service, and says what it saw.
             Results are kept in ./runs; `inflight help` lists the commands.
 
-              inflight run                     measure the four endpoints for real, in about a minute
+              inflight run                     answer the five questions by measurement, in two minutes
               inflight sim                     the same in virtual time, in an instant
-              inflight serve                   serve them on http://127.0.0.1:8080
+              inflight serve                   serve the endpoints on http://127.0.0.1:8080
               inflight load http://127.0.0.1:8080/async --rate 30/s    drive one of them
         "#]],
     );

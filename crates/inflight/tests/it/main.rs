@@ -23,6 +23,7 @@ mod run;
 mod series;
 mod sim;
 mod strategies;
+mod suite;
 mod tune;
 mod usage;
 mod verdicts;
