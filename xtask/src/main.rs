@@ -5,6 +5,7 @@ mod checkout;
 mod compose;
 mod grafana;
 mod interrupt;
+mod loom;
 mod net;
 mod page;
 mod peers;
@@ -29,6 +30,7 @@ cargo xtask COMMAND
   readme            measures the four endpoints and pastes the result into README.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
+  loom              hand-made synchronisation under all interleavings
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
   tools             fetches and builds what `stack` needs into the cache
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         ["readme"] => readme::run(),
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
+        ["loom"] => loom::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["report"] => page::run_all(false),
         ["report", "--install"] => page::run_all(true),

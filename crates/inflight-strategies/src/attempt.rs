@@ -16,6 +16,20 @@ pub trait Attempt: Sized {
     fn attempt(&self, n: u32) -> Self;
 }
 
+/// A request's dice, fetched when they are thrown for the first time: most calls need none.
+pub(crate) struct WhenThrown<'a, Request, C: Chance<Request>> {
+    pub(crate) chance: &'a C,
+    pub(crate) request: &'a Request,
+    pub(crate) dice: &'a mut Option<C::Dice>,
+}
+
+impl<Request, C: Chance<Request>> Rng for WhenThrown<'_, Request, C> {
+    fn next_u64(&mut self) -> u64 {
+        let WhenThrown { chance, request, dice } = self;
+        dice.get_or_insert_with(|| chance.dice(request)).next_u64()
+    }
+}
+
 /// Where a strategy gets dice for one request.
 pub trait Chance<Request>: Send + Sync + 'static {
     /// The dice of one request.

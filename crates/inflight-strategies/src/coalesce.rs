@@ -20,14 +20,15 @@
 use crate::{
     event::{Event, Observer, Watch},
     rt::Clock,
-    service::{Failure, Service},
+    service::{Failure, Layer, Service},
+    sync::{Mutex, MutexGuard},
 };
 use std::{
     collections::BTreeMap,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    sync::{Arc, PoisonError, TryLockError, Weak},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -40,47 +41,50 @@ pub trait Key<Request>: Send + Sync + 'static {
     fn key(&self, request: &Request) -> Option<Self::Key>;
 }
 
-/// Puts coalescing around a service.
-#[derive(Clone, Debug)]
-pub struct CoalesceLayer<C, K, O = ()> {
+/// Puts coalescing around a service. All services made by one layer share what is under way, so they must all be the same
+/// service: an answer of one is everybody's. `Id` is a key, `T` and `E` are what comes of a call.
+#[derive(Debug)]
+pub struct CoalesceLayer<C, K, Id, T, E, O = ()> {
+    flights: Flights<Id, T, E>,
     clock: C,
     key: K,
     observer: O,
 }
 
-impl<C, K, O> CoalesceLayer<C, K, O> {
+impl<C, K, Id, T, E, O> CoalesceLayer<C, K, Id, T, E, O> {
     /// Calls that `key` says are equal are one call.
     pub fn new(clock: C, key: K, observer: O) -> Self {
-        CoalesceLayer { clock, key, observer }
+        CoalesceLayer { flights: Flights::default(), clock, key, observer }
+    }
+}
+
+impl<C: Clone, K: Clone, Id, T, E, O: Clone> Clone for CoalesceLayer<C, K, Id, T, E, O> {
+    fn clone(&self) -> Self {
+        let (clock, key, observer) = (self.clock.clone(), self.key.clone(), self.observer.clone());
+        CoalesceLayer { flights: self.flights.clone(), clock, key, observer }
     }
 }
 
 /// The flights under way. A flight is kept alive by those who wait for it.
 type Flights<K, T, E> = Arc<Mutex<BTreeMap<K, Weak<Flight<T, E>>>>>;
 
-/// A service whose equal calls are one. Its clones share what is under way; services made apart do not.
+impl<S, C: Clone, K: Clone, Id, T, E, O: Clone> Layer<S> for CoalesceLayer<C, K, Id, T, E, O> {
+    type Service = Coalesce<S, C, K, Id, T, E, O>;
+    fn layer(&self, inner: S) -> Self::Service {
+        Coalesce { inner, shared: self.clone() }
+    }
+}
+
+/// A service whose equal calls are one.
 #[derive(Debug)]
 pub struct Coalesce<S, C, K, Id, T, E, O = ()> {
     inner: S,
-    layer: CoalesceLayer<C, K, O>,
-    flights: Flights<Id, T, E>,
+    shared: CoalesceLayer<C, K, Id, T, E, O>,
 }
 
 impl<S: Clone, C: Clone, K: Clone, Id, T, E, O: Clone> Clone for Coalesce<S, C, K, Id, T, E, O> {
     fn clone(&self) -> Self {
-        let (inner, layer) = (self.inner.clone(), self.layer.clone());
-        Coalesce { inner, layer, flights: self.flights.clone() }
-    }
-}
-
-impl<C: Clone, K: Clone, O: Clone> CoalesceLayer<C, K, O> {
-    /// Wraps `inner`. It is no [`Layer`](crate::service::Layer), because the answer's type is part of what is shared.
-    pub fn layer<Request, S, T, E>(&self, inner: S) -> Coalesce<S, C, K, K::Key, T, E, O>
-    where
-        K: Key<Request>,
-        S: Service<Request, Response = T, Error = Failure<E>>,
-    {
-        Coalesce { inner, layer: self.clone(), flights: Flights::default() }
+        Coalesce { inner: self.inner.clone(), shared: self.shared.clone() }
     }
 }
 
@@ -98,13 +102,14 @@ where
     type Error = Failure<E>;
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let Some(key) = self.layer.key.key(&request) else { return self.inner.call(request).await };
-        let mut watch = self.layer.observer.observe(&request);
+        let CoalesceLayer { flights, clock, key, observer } = &self.shared;
+        let Some(key) = key.key(&request) else { return self.inner.call(request).await };
+        let mut watch = observer.observe(&request);
         let (flight, joined) = self.flight(key.clone(), request);
         if joined {
-            watch.on_event(self.layer.clock.now(), Event::Joined);
+            watch.on_event(clock.now(), Event::Joined);
         }
-        let _entry = Entry { key, flight: Arc::downgrade(&flight), flights: &self.flights };
+        let _entry = Entry { key, flight: Arc::downgrade(&flight), flights };
         Seat { number: flight.sit_down(), flight }.await
     }
 }
@@ -118,7 +123,7 @@ impl<S, C, K, Id: Ord + Clone, T, E, O> Coalesce<S, C, K, Id, T, E, O> {
         T: Clone + Send + 'static,
         E: Clone + Send + 'static,
     {
-        let mut flights = lock(&self.flights);
+        let mut flights = lock(&self.shared.flights);
         let under_way = flights.get(&key).and_then(Weak::upgrade).filter(|flight| !flight.is_over());
         if let Some(flight) = under_way {
             return (flight, true);

@@ -115,8 +115,16 @@ pub trait Observer<Request>: Send + Sync + 'static {
     fn observe<'a>(&'a self, request: &Request) -> Self::Watch<'a>;
 }
 
+/// Whether anybody hears `watch`.
+pub(crate) fn listens<W: Watch>(_: &W) -> bool {
+    W::LISTENS
+}
+
 /// Listens to one call.
 pub trait Watch: Send {
+    /// Whether anybody hears it; if not, nobody need ask the clock.
+    const LISTENS: bool = true;
+
     /// `event` happened at `at`.
     fn on_event(&mut self, at: Instant, event: Event);
 }
@@ -127,5 +135,7 @@ impl<Request> Observer<Request> for () {
 }
 
 impl Watch for () {
+    const LISTENS: bool = false;
+
     fn on_event(&mut self, _: Instant, _: Event) {}
 }

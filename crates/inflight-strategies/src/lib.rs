@@ -32,6 +32,11 @@
 //! * [`event`]: the only way in which a strategy speaks; costs nothing when nobody listens.
 //! * [`attempt`]: a request that can be tried again, and where dice come from; [`window`]: sums over the latest seconds.
 //! * [`units`]: rates, ratios and durations that carry their unit in text.
+//! * `tower` and `tokio` (features): any layer, or a tuple of layers, as tower's, with the order in which to stack them; and a world.
+//!
+//! # Dependencies
+//!
+//! None by default; `tower-layer` and `tower-service` with feature `tower`; tokio (`rt`, `time`) and its `pin-project-lite` with `tokio`.
 //!
 //! ```
 //! use inflight_strategies::{limit, service::Failure, timeout, units::parse_duration};
@@ -56,6 +61,11 @@ pub mod queue;
 pub mod retry;
 pub mod rt;
 pub mod service;
+mod sync;
 pub mod timeout;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+#[cfg(feature = "tower")]
+pub mod tower;
 pub mod units;
 pub mod window;

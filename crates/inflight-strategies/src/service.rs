@@ -35,6 +35,34 @@ pub trait Layer<S> {
     fn layer(&self, inner: S) -> Self::Service;
 }
 
+/// Layers in a tuple are one layer; the first is the outermost. Told are all of them, then from the inside who is around whom.
+macro_rules! tuples_are_layers {
+    ($($layer:ident)+: $innermost:ident $(< $outer:ident)+, $($around:ident $inner:ident)+) => {
+        impl<S, $($layer),+> Layer<S> for ($($layer),+)
+        where
+            $innermost: Layer<S>,
+            $($around: Layer<$inner::Service>),+
+        {
+            type Service = A::Service;
+
+            #[expect(non_snake_case, reason = "a layer is named as its type")]
+            fn layer(&self, inner: S) -> Self::Service {
+                let ($($layer),+) = self;
+                let inner = $innermost.layer(inner);
+                $(let inner = $outer.layer(inner);)+
+                inner
+            }
+        }
+    };
+}
+
+tuples_are_layers!(A B: B < A, A B);
+tuples_are_layers!(A B C: C < B < A, B C A B);
+tuples_are_layers!(A B C D: D < C < B < A, C D B C A B);
+tuples_are_layers!(A B C D F: F < D < C < B < A, D F C D B C A B);
+tuples_are_layers!(A B C D F G: G < F < D < C < B < A, F G D F C D B C A B);
+tuples_are_layers!(A B C D F G H: H < G < F < D < C < B < A, G H F G D F C D B C A B);
+
 /// Why a call did not answer. Layers hand inner failures on as they are: there is one `Failure`, however deep the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure<E> {
@@ -72,7 +100,8 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     }
 }
 
-impl<E: std::error::Error> std::error::Error for Failure<E> {}
+/// Boxed errors are no errors themselves, so this asks only for what it needs.
+impl<E: fmt::Debug + fmt::Display> std::error::Error for Failure<E> {}
 
 /// A refusal: by whom, why, and when to try again if the strategy knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

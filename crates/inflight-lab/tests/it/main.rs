@@ -12,6 +12,7 @@ mod limits;
 mod reference;
 mod repeat;
 mod retries;
+mod shares;
 mod tokio_paused;
 mod trace;
 mod twin;

@@ -164,7 +164,8 @@ impl<P: Pass, C: Clock, W: Watch> Visit<'_, P, C, W> {
     async fn turn(&mut self) -> Result<(), Reason> {
         if P::WAITS {
             let turn = self.pass.turn(self.clock).await;
-            let now = self.clock.now();
+            // Nobody need ask the clock if nobody listens.
+            let now = if W::LISTENS { self.clock.now() } else { self.start };
             if let Err(why) = turn {
                 self.stage = Stage::Refused;
                 self.watch.on_event(now, Event::Rejected(why));

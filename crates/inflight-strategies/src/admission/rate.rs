@@ -163,19 +163,22 @@ impl<Request> Admission<Request> for Paced {
         // Nothing but arithmetic happens under this lock.
         let mut gcra = self.gcra.lock().unwrap_or_else(PoisonError::into_inner);
         let refusal = |when| Refusal { why: Reason::RateExceeded, retry_after: Some(when - now) };
-        gcra.reserve(now, now + self.max_wait).map(Place).map_err(refusal)
+        let place = gcra.reserve(now, now + self.max_wait).map_err(refusal)?;
+        Ok(Place(Some(place).filter(|place| *place > now)))
     }
 }
 
-/// A place in the sequence of calls, and when it is.
+/// A place in the sequence of calls, and when it is, if not now.
 #[derive(Clone, Copy, Debug)]
-pub struct Place(Instant);
+pub struct Place(Option<Instant>);
 
 impl Pass for Place {
     const WAITS: bool = true;
 
     async fn turn(&mut self, clock: &impl Clock) -> Result<(), Reason> {
-        clock.sleep_until(self.0).await;
+        if let Some(place) = self.0 {
+            clock.sleep_until(place).await;
+        }
         Ok(())
     }
 }

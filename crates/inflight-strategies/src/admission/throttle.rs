@@ -23,7 +23,7 @@
 
 use super::{Admission, AdmissionLayer, Pass, Refusal};
 use crate::{
-    attempt::Chance,
+    attempt::{Chance, WhenThrown},
     event::{Event, Watch},
     rt::{Clock, Instant, Rng},
     service::{Outcome, Reason},
@@ -242,7 +242,8 @@ impl<Request, D: Chance<Request>> Admission<Request> for Throttling<D> {
         request: &Request,
         _: &mut impl Watch,
     ) -> Result<Answers<'a, D>, Refusal> {
-        let admitted = self.throttle().admit(now, &mut self.chance.dice(request));
+        let mut dice = WhenThrown { chance: &self.chance, request, dice: &mut None };
+        let admitted = self.throttle().admit(now, &mut dice);
         if admitted { Ok(Answers(self)) } else { Err(Reason::Throttled.into()) }
     }
 }

@@ -21,9 +21,10 @@ use crate::{
     event::Watch,
     rt::Instant,
     service::{Failure, Reason, Service},
+    sync::{Mutex, MutexGuard},
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     task::{Poll, Waker},
 };
 

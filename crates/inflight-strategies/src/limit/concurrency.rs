@@ -2,7 +2,7 @@
 
 use super::{Acquire, Permit, Semaphore, config::Config};
 use crate::{
-    event::{Event, Observer, Watch},
+    event::{Event, Observer, Watch, listens},
     queue::Ticket,
     rt::{Clock, First, Instant, Rng, race},
     service::{Failure, Layer, Outcome, Reason, Rejected, Service, Standing},
@@ -129,15 +129,17 @@ where
 
     async fn call(&self, request: Request) -> Result<R, Failure<E>> {
         let LimitLayer { semaphore, max_wait, clock, observer, tickets } = &self.shared;
-        let (start, watch) = (clock.now(), observer.observe(&request));
+        let watch = observer.observe(&request);
+        // A plain limit to which nobody listens needs the time only if the call has to wait.
+        let timed = listens(&watch) || !semaphore.is_plain();
+        let start = if timed { clock.now() } else { Instant::ZERO };
         let mut visit = Visit { clock, watch, since: start, stage: Stage::Waiting };
         let ticket = tickets.ticket(&request, start);
         match if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None } {
             Some(permit) => visit.admitted(permit, start),
             None => {
                 let acquire = pin!(semaphore.acquire_for(ticket));
-                let patience = max_wait.map_or(Instant::NEVER, |wait| start + wait);
-                if let Err(why) = visit.told(wait(acquire, patience, clock).await) {
+                if let Err(why) = visit.wait(acquire, *max_wait, timed).await {
                     return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
                 }
             }
@@ -150,14 +152,10 @@ where
 
 /// Waits in line for a permit until `patience`, or until the queue says that it is too late.
 async fn wait<'a, C: Clock>(
-    mut acquire: Pin<&mut Acquire<'a>>,
+    acquire: Pin<&mut Acquire<'a>>,
     patience: Instant,
     clock: &C,
 ) -> Result<Permit<'a>, Reason> {
-    // Most calls learn at once what becomes of them; only the others need a timer.
-    if let Poll::Ready(permit) = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await {
-        return permit;
-    }
     let deadline = acquire.leaves();
     if patience.min(deadline) == Instant::NEVER {
         return acquire.await;
@@ -192,9 +190,27 @@ impl<'a, C: Clock, W: Watch> Visit<'a, C, W> {
         self.watch.on_event(now, Event::Admitted { waited });
     }
 
+    /// Waits for a permit for at most `max_wait`; `timed` if it is known when the call came.
+    async fn wait(
+        &mut self,
+        mut acquire: Pin<&mut Acquire<'a>>,
+        max_wait: Option<Duration>,
+        timed: bool,
+    ) -> Result<(), Reason> {
+        // Most calls learn at once what becomes of them; only the others need the time and a timer.
+        if let Poll::Ready(permit) = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await {
+            return self.told(permit, self.since);
+        }
+        if !timed {
+            self.since = self.clock.now();
+        }
+        let patience = max_wait.map_or(Instant::NEVER, |wait| self.since + wait);
+        let permit = wait(acquire, patience, self.clock).await;
+        self.told(permit, self.clock.now())
+    }
+
     /// The wait is over.
-    fn told(&mut self, permit: Result<Permit<'a>, Reason>) -> Result<(), Reason> {
-        let now = self.clock.now();
+    fn told(&mut self, permit: Result<Permit<'a>, Reason>, now: Instant) -> Result<(), Reason> {
         match permit {
             Ok(permit) => self.admitted(permit, now),
             Err(why) => {

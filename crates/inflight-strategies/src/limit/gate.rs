@@ -103,6 +103,12 @@ impl<T> Gate<T> {
         self.out
     }
 
+    /// Permits that are out, as somebody else counted them.
+    #[inline]
+    pub(super) fn set_out(&mut self, out: u32) {
+        self.out = out;
+    }
+
     /// The limit now.
     pub(super) fn capacity(&self) -> u32 {
         self.capacity
@@ -323,7 +329,7 @@ impl Rules {
 
 /// Whether `weight` more permits are free; whoever asks for more than all goes in alone.
 #[inline]
-fn fits(out: u32, capacity: u32, weight: u32) -> bool {
+pub(super) fn fits(out: u32, capacity: u32, weight: u32) -> bool {
     out == 0 || weight <= capacity.saturating_sub(out)
 }
 

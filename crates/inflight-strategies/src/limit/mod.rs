@@ -35,6 +35,7 @@
 pub mod adaptive;
 mod concurrency;
 mod config;
+mod count;
 mod gate;
 pub mod partitions;
 mod semaphore;

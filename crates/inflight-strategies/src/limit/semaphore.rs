@@ -1,7 +1,9 @@
-//! The waiting half of every limit: permits behind a lock, handed on when they come back, and none is lost.
+//! The waiting half of every limit: permits behind a lock, handed on when they come back, and none is lost. While nobody waits, a
+//! plain limit needs no lock.
 
 use super::{
     config::{Config, Permits},
+    count::Count,
     gate::{Change, Dice, Ended, Gate, Share},
     partitions::Partitions,
     waitlist::{Key, Verdict},
@@ -10,11 +12,13 @@ use crate::{
     queue::{Bound, Discipline, Ticket},
     rt::{Instant, Rng},
     service::Reason,
+    sync::{Mutex, MutexGuard},
 };
 use std::{
     future::Future,
+    ops::{Deref, DerefMut},
     pin::Pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -23,13 +27,46 @@ use std::{
 #[derive(Debug)]
 pub struct Semaphore {
     plain: bool,
+    /// What is out of a plain limit, for those who need no line; the gate knows it only while it is locked.
+    count: Count,
     gate: Mutex<Gate<Waker>>,
+}
+
+/// The gate, locked; the count follows when it is unlocked.
+struct Locked<'a> {
+    gate: MutexGuard<'a, Gate<Waker>>,
+    semaphore: &'a Semaphore,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Gate<Waker>;
+    #[inline]
+    fn deref(&self) -> &Gate<Waker> {
+        &self.gate
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Gate<Waker> {
+        &mut self.gate
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.semaphore.plain {
+            self.semaphore.count.unlock(self.gate.out(), self.gate.capacity(), self.gate.waiting() > 0);
+        }
+    }
 }
 
 impl Semaphore {
     /// `capacity` permits, first come, first served, and a line of at most `queue` waiters (`None`: no bound).
     pub fn new(capacity: u32, queue: Option<u32>) -> Self {
-        Semaphore { plain: true, gate: Mutex::new(Gate::plain(capacity, queue.unwrap_or(u32::MAX))) }
+        let gate = Gate::plain(capacity, queue.unwrap_or(u32::MAX));
+        Semaphore { plain: true, count: Count::new(capacity, false), gate: Mutex::new(gate) }
     }
 
     /// The limit that `config` describes; `dice` are thrown by rules and limiters that need chance.
@@ -50,7 +87,7 @@ impl Semaphore {
         let partitions = partitions.map(|shares| Partitions::new(shares, permits));
         let discipline = Discipline::new(config.queue);
         let gate = Gate::with_rules(permits, discipline, partitions, limiter, Dice(dice));
-        Semaphore { plain: false, gate: Mutex::new(gate) }
+        Semaphore { plain: false, count: Count::new(permits, true), gate: Mutex::new(gate) }
     }
 
     /// Whether it is a number and a line: then it needs to be told neither the time nor how calls end.
@@ -72,9 +109,12 @@ impl Semaphore {
     /// A permit, if one is free now and nobody waits. Only plain limits give permits without being told the time.
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        let entered = self.plain && self.lock().enter_plain(1);
+        let entered = match self.count.take(1) {
+            Some(entered) => entered,
+            None => self.plain && self.lock().enter_plain(1),
+        };
         // Not `then_some`: a permit that is made is given back.
-        entered.then(|| Permit { semaphore: self, share: Share { weight: 1, class: 0, in_flight: 0 } })
+        entered.then(|| Permit { semaphore: self, share: plain_share(1) })
     }
 
     /// Permits that are out.
@@ -103,8 +143,12 @@ impl Semaphore {
     /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one. Wakers
     /// are woken and dropped without it.
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Gate<Waker>> {
-        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.plain {
+            gate.set_out(self.count.lock());
+        }
+        Locked { gate, semaphore: self }
     }
 
     /// Takes back what a call held, and hands it on.
@@ -118,6 +162,12 @@ impl Semaphore {
     /// The same for a plain limit: one permit, one waiter, one lock.
     #[inline]
     fn give_back_plain(&self, weight: u32) {
+        if !self.count.give_back(weight) {
+            self.give_back_to_the_line(weight);
+        }
+    }
+
+    fn give_back_to_the_line(&self, weight: u32) {
         let mut gate = self.lock();
         gate.leave_plain(weight);
         let Some(waker) = gate.next_plain() else { return };
@@ -130,7 +180,7 @@ impl Semaphore {
     }
 
     /// Tells everybody whose turn has come, or who is dropped. Wakers run without the lock.
-    fn hand_out<'a>(&'a self, mut gate: MutexGuard<'a, Gate<Waker>>) {
+    fn hand_out<'a>(&'a self, mut gate: Locked<'a>) {
         while let Some(waker) = gate.next() {
             let more = gate.may_have_next();
             drop(gate);
@@ -141,6 +191,11 @@ impl Semaphore {
             gate = self.lock();
         }
     }
+}
+
+/// What a call of a plain limit holds: nobody asks for more than how much.
+fn plain_share(weight: u32) -> Share {
+    Share { weight, class: 0, in_flight: 0 }
 }
 
 /// A wait for a permit; see [`Semaphore::acquire`].
@@ -164,10 +219,13 @@ impl<'a> Acquire<'a> {
             return self.arrive_by_rules(cx);
         }
         let (semaphore, weight) = (self.semaphore, self.ticket.weight);
+        let permit = || Poll::Ready(Ok(Permit { semaphore, share: plain_share(weight) }));
+        if semaphore.count.take(weight) == Some(true) {
+            return permit();
+        }
         let mut gate = semaphore.lock();
         if gate.enter_plain(weight) {
-            let share = Share { weight, class: 0, in_flight: 0 };
-            return Poll::Ready(Ok(Permit { semaphore, share }));
+            return permit();
         }
         self.key = Some(gate.wait_plain(self.ticket, || cx.waker().clone())?);
         Poll::Pending

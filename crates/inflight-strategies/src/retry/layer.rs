@@ -2,7 +2,7 @@
 
 use super::{Config, Course, Kind, Next, Pace, RateLimiter, SharedBudget};
 use crate::{
-    attempt::{Attempt, Chance},
+    attempt::{Attempt, Chance, WhenThrown},
     event::{Event, Observer, Watch},
     rt::Clock,
     service::{Failure, Layer, Outcome, Service},
@@ -71,16 +71,22 @@ where
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
         let RetryLayer { config, budget, clock, chance, observer, .. } = &self.shared;
-        let (mut watch, mut dice) = (observer.observe(&request), chance.dice(&request));
-        let mut course = Course::begin(config, &mut budget.lock(), clock.now());
+        let (mut watch, mut dice) = (observer.observe(&request), None);
+        let begun = clock.now();
+        let mut course = Course::begin(config, &mut budget.lock(), begun);
         let (mut attempt, mut kind) = (0, Kind::First);
         loop {
             self.shared.keep_pace(kind).await;
             let result = self.inner.call(request.attempt(attempt)).await;
-            let (now, outcome) = (clock.now(), Outcome::of(&result));
+            let outcome = Outcome::of(&result);
+            // What is answered needs no time.
+            let now = if outcome == Outcome::Completed { begun } else { clock.now() };
             self.shared.on_answer(outcome);
             let asked = result.as_ref().err().and_then(Failure::retry_after);
-            let next = course.on_outcome(config, &mut budget.lock(), (now, outcome), asked, &mut dice);
+            let next = {
+                let mut dice = WhenThrown { chance, request: &request, dice: &mut dice };
+                course.on_outcome(config, &mut budget.lock(), (now, outcome), asked, &mut dice)
+            };
             let after = match next {
                 Next::Answer => return result,
                 Next::BudgetEmpty => {

@@ -3,7 +3,10 @@
 use crate::script::{Call, Timeline, Worker, check};
 use expect_test::{Expect, expect};
 use inflight_lab::sim;
-use inflight_strategies::coalesce::{CoalesceLayer, Key};
+use inflight_strategies::{
+    coalesce::{CoalesceLayer, Key},
+    service::Layer as _,
+};
 
 /// `a1` and `a2` are equal.
 #[derive(Clone, Copy, Debug)]

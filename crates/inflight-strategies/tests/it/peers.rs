@@ -1,16 +1,31 @@
 //! What widely used code does, and what is done here, side by side. Each of these is known to their authors or easy to see in
-//! the code; they are kept as tests so that nobody has to believe it.
+//! the code; they are kept as tests so that nobody has to believe it. `docs/strategies/defects.md` is written from them.
 
+use expect_test::expect_file;
 use inflight_lab::draws::Stream;
 use inflight_strategies::{
+    breaker::{self, Breaker},
+    limit::{
+        Config, LimitLayer, Queue,
+        adaptive::{self, Limiter, Sample, vegas},
+    },
     retry::{Backoff, Delays, Ratio, RatioBudget, Steps},
-    rt::Instant,
+    rt::{Instant, Rng},
+    service::Outcome,
+    timeout::{self, Late, TimeoutLayer},
+    tokio::World,
+    tower::TowerLayer,
 };
-use std::{future::Future, time::Duration};
-use tower::retry::{
-    backoff::{Backoff as _, ExponentialBackoffMaker, MakeBackoff as _},
-    budget::{Budget as _, TpsBudget},
+use std::{cell::Cell, fmt::Write as _, future::Future, time::Duration};
+use tower::{
+    Service, ServiceBuilder, ServiceExt as _,
+    retry::{
+        backoff::{Backoff as _, ExponentialBackoffMaker, MakeBackoff as _},
+        budget::{Budget as _, TpsBudget},
+    },
 };
+use tower_resilience_adaptive::{ConcurrencyAlgorithm as _, Vegas};
+use tower_resilience_retry::{RetryBudget as _, TokenBucketBudget};
 
 /// Runs on tokio's paused clock.
 fn paused<T>(future: impl Future<Output = T>) -> T {
@@ -18,55 +33,53 @@ fn paused<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(future)
 }
 
-fn ours(ratio: f64) -> RatioBudget {
+fn at(ms: u64) -> Instant {
+    Instant::from_nanos(ms * 1_000_000)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn ratio(ratio: f64) -> RatioBudget {
     RatioBudget::new(Ratio { ratio, min: 0.0, ttl: Duration::from_secs(10) })
 }
 
-#[test]
-fn a_ratio_caps_retries_here_and_not_in_tower() {
-    for (ratio, theirs) in [(0.3, 3_333), (0.4, 5_000), (0.6, 10_000), (0.75, 10_000), (0.99, 10_000)] {
-        let allowed = paused(async {
-            let budget = TpsBudget::new(Duration::from_secs(10), 0, ratio as f32);
-            (0..10_000).filter(|_| (budget.deposit(), budget.withdraw()).1).count()
-        });
-        assert_eq!(allowed, theirs, "tower at {ratio}");
-        let mut budget = ours(ratio);
-        let now = Instant::ZERO;
-        let allowed = (0..10_000).filter(|_| (budget.deposit(now), budget.withdraw(now)).1).count();
-        assert_eq!(allowed, (10_000.0 * ratio).round() as usize, "here at {ratio}");
-    }
+/// Retries that are let through of 10,000 requests, each of which asks for one: tower's budget and ours.
+fn allowed(share: f64) -> (usize, usize) {
+    let theirs = paused(async {
+        let budget = TpsBudget::new(Duration::from_secs(10), 0, share as f32);
+        (0..10_000).filter(|_| (budget.deposit(), budget.withdraw()).1).count()
+    });
+    let mut budget = ratio(share);
+    let ours = (0..10_000).filter(|_| (budget.deposit(at(0)), budget.withdraw(at(0))).1).count();
+    (theirs, ours)
 }
 
-#[test]
-fn a_deposit_lasts_its_time_here_and_six_tenths_of_it_in_tower() {
-    // At a ratio of one half a retry needs two deposits. Until the second comes somebody asks in vain every 51 ms.
-    let theirs = |second: u64| {
-        paused(async move {
-            let budget = TpsBudget::new(Duration::from_secs(10), 0, 0.5);
-            budget.deposit();
-            for _ in 0..second / 51 {
-                tokio::time::advance(Duration::from_millis(51)).await;
-                assert!(!budget.withdraw(), "one deposit is half a retry");
-            }
-            budget.deposit();
-            budget.withdraw()
-        })
-    };
-    let here = |second: u64| {
-        let (mut budget, at) = (ours(0.5), |ms: u64| Instant::from_nanos(ms * 1_000_000));
-        budget.deposit(at(0));
-        (0..second / 51).for_each(|i| assert!(!budget.withdraw(at((i + 1) * 51))));
-        budget.deposit(at(second));
-        budget.withdraw(at(second))
-    };
-    assert_eq!([5_500, 6_500, 8_900].map(theirs), [true, false, false], "tower");
-    assert_eq!([5_500, 6_500, 8_900].map(here), [true, true, true], "here");
-    assert!(!here(10_000));
+/// Whether a deposit of the beginning still counts at `second`, in milliseconds. At a ratio of one half a retry needs two; until the
+/// second comes somebody asks in vain every 51 ms.
+fn deposit_counts(second: u64) -> (bool, bool) {
+    let theirs = paused(async move {
+        let budget = TpsBudget::new(Duration::from_secs(10), 0, 0.5);
+        budget.deposit();
+        for _ in 0..second / 51 {
+            tokio::time::advance(ms(51)).await;
+            assert!(!budget.withdraw(), "one deposit is half a retry");
+        }
+        budget.deposit();
+        budget.withdraw()
+    });
+    let mut budget = ratio(0.5);
+    budget.deposit(at(0));
+    (0..second / 51).for_each(|i| assert!(!budget.withdraw(at((i + 1) * 51))));
+    budget.deposit(at(second));
+    (theirs, budget.withdraw(at(second)))
 }
 
-#[test]
-fn waits_of_a_second_are_jittered_here_and_not_in_tower() {
+/// Of twenty first waits with a base of 1 s and jitter, how many are whole seconds.
+fn whole_seconds() -> (usize, usize) {
     let base = Duration::from_secs(1);
+    let is_whole = |wait: &Duration| wait.subsec_nanos() < 2_000_000;
     let theirs = paused(async {
         let first = || {
             let rng = tower::util::rng::HasherRng::new();
@@ -76,12 +89,206 @@ fn waits_of_a_second_are_jittered_here_and_not_in_tower() {
         };
         [(); 20].map(|()| first())
     });
-    assert!(theirs.iter().all(|wait| wait.subsec_nanos() < 2_000_000), "whole seconds: {theirs:?}");
     let stream = Stream::new(1, "jitter");
     let ours = (0..20).map(|id| {
         let backoff = Backoff::EqualJitter(Steps::doubling(base, base * 60));
         Delays::new(backoff).next(&mut stream.dice(id))
     });
-    let whole = ours.filter(|wait| wait.subsec_nanos() < 2_000_000).count();
-    assert_eq!(whole, 0);
+    (theirs.iter().filter(|wait| is_whole(wait)).count(), ours.filter(is_whole).count())
+}
+
+/// Retries that 10,000 good answers pay for: a bucket into which each puts a token, and ours at 20 %.
+fn paid_by_success() -> (usize, usize) {
+    let budget = TokenBucketBudget::new(0.0, 100_000, 0).expect("it is valid");
+    (0..10_000).for_each(|_| budget.deposit());
+    let theirs = (0..20_000).filter(|_| budget.try_withdraw()).count();
+    let mut budget = ratio(0.2);
+    (0..10_000).for_each(|_| budget.deposit(at(0)));
+    (theirs, (0..20_000).filter(|_| budget.withdraw(at(0))).count())
+}
+
+/// Calls of fifty that a half-open breaker lets through at once, if it wants to see ten.
+fn probes() -> (usize, usize) {
+    let recloser =
+        recloser::Recloser::custom().closed_len(1).half_open_len(10).open_wait(Duration::ZERO).build();
+    (0..2).for_each(|_| _ = recloser.call(|| Err::<(), ()>(())));
+    let passed = Cell::new(0);
+    // Each calls the next before it ends: all of them are under way at once.
+    fn nest(recloser: &recloser::Recloser, passed: &Cell<usize>, left: usize) {
+        let _ = recloser.call(|| {
+            passed.set(passed.get() + 1);
+            if left > 1 {
+                nest(recloser, passed, left - 1);
+            }
+            Ok::<(), ()>(())
+        });
+    }
+    nest(&recloser, &passed, 50);
+    let config = breaker::Config { in_a_row: Some(1), probes: 10, ..Default::default() };
+    let mut breaker = Breaker::new(config);
+    let pass = breaker.admit(at(0)).0.expect("it is closed");
+    breaker.on_end(at(0), pass, Outcome::Failed, ms(1));
+    let ours = (0..50).filter(|_| breaker.admit(at(60_000)).0.is_ok()).count();
+    (passed.get(), ours)
+}
+
+struct Middle;
+impl Rng for Middle {
+    fn next_u64(&mut self) -> u64 {
+        1 << 63
+    }
+}
+
+/// The limit when a dependency has taken 50 ms for 10,000 calls, after one that took 10 ms: nothing queues.
+fn limit_after_a_shift() -> (usize, u32) {
+    let theirs =
+        Vegas::builder().initial_limit(20).min_limit(1).max_limit(1_000).build().expect("it is valid");
+    theirs.record_success(ms(10));
+    (0..10_000).for_each(|_| theirs.record_success(ms(50)));
+    let mut ours = adaptive::Config::Vegas(vegas::Config::default()).build();
+    let sample = |limiter: &mut Box<dyn Limiter>, i: u64, rtt| {
+        let in_flight = limiter.limit();
+        let sample = Sample { now: at(i * 50), rtt: ms(rtt), in_flight, full: true, dropped: false };
+        limiter.on_sample(&sample, &mut Middle);
+    };
+    sample(&mut ours, 0, 10);
+    (1..=10_000).for_each(|i| sample(&mut ours, i, 50));
+    (theirs.limit(), ours.limit())
+}
+
+/// How long a caller of 40 ms waits in all, in ms, behind another one: one permit, and a timeout of 50 ms.
+fn waits_under_a_timeout() -> (u128, u128) {
+    async fn second<S>(service: S) -> u128
+    where
+        S: Service<(), Future: Send> + Clone + Send + 'static,
+        S::Response: Send,
+        S::Error: Send,
+    {
+        let mut first = service.clone();
+        let call = first.ready().await.unwrap_or_else(|_| panic!("it is ready")).call(());
+        tokio::spawn(call);
+        tokio::task::yield_now().await;
+        let start = tokio::time::Instant::now();
+        let _ = service.oneshot(()).await;
+        start.elapsed().as_millis()
+    }
+    // The first call may take its time: only the second one is watched.
+    let slow = || {
+        tower::service_fn(|()| async {
+            tokio::time::sleep(ms(40)).await;
+            Ok::<(), std::convert::Infallible>(())
+        })
+    };
+    let theirs = paused(async {
+        second(ServiceBuilder::new().timeout(ms(50)).concurrency_limit(1).service(slow())).await
+    });
+    let ours = paused(async {
+        let world = World::new();
+        let timeout = TimeoutLayer::new(timeout::Config { after: ms(50), late: Late::Cancel }, world, ());
+        let limit = LimitLayer::new(Config::fixed(1, Queue::Unbounded), world, ());
+        second(ServiceBuilder::new().layer(TowerLayer::new((timeout, limit))).service(slow())).await
+    });
+    (theirs, ours)
+}
+
+#[test]
+fn a_ratio_caps_retries_here_and_not_in_tower() {
+    for (share, theirs) in [(0.3, 3_333), (0.4, 5_000), (0.6, 10_000), (0.75, 10_000), (0.99, 10_000)] {
+        assert_eq!(allowed(share), (theirs, (10_000.0 * share).round() as usize), "at {share}");
+    }
+}
+
+#[test]
+fn a_deposit_lasts_its_time_here_and_six_tenths_of_it_in_tower() {
+    assert_eq!([5_500, 6_500, 8_900].map(deposit_counts), [(true, true), (false, true), (false, true)]);
+    assert!(!deposit_counts(10_000).1);
+}
+
+#[test]
+fn waits_of_a_second_are_jittered_here_and_not_in_tower() {
+    assert_eq!(whole_seconds(), (20, 0));
+}
+
+#[test]
+fn success_pays_for_a_share_of_retries_here_and_for_one_each_in_tower_resilience() {
+    assert_eq!(paid_by_success(), (10_000, 2_000));
+}
+
+#[test]
+fn a_half_open_breaker_lets_its_probes_through_here_and_everybody_in_recloser() {
+    assert_eq!(probes(), (50, 10));
+}
+
+#[test]
+fn a_baseline_that_moved_is_found_here_and_never_in_tower_resilience() {
+    let (theirs, ours) = limit_after_a_shift();
+    assert!(theirs <= 10 && ours > 100, "{theirs}, {ours}");
+}
+
+#[test]
+fn a_timeout_covers_the_wait_for_a_permit_here_and_not_in_tower() {
+    assert_eq!(waits_under_a_timeout(), (80, 50));
+}
+
+/// The page is what the tests above see. `UPDATE_EXPECT=1 cargo test -p inflight-strategies peers` writes it.
+#[test]
+fn the_page_of_defects_is_what_was_measured() {
+    let gone = |counts: bool| if counts { "counts" } else { "is forgotten" };
+    let ((cap, our_cap), (deposit, our_deposit)) = (allowed(0.6), deposit_counts(6_500));
+    let ((whole, our_whole), (paid, our_paid)) = (whole_seconds(), paid_by_success());
+    let ((probed, our_probed), (shift, our_shift)) = (probes(), limit_after_a_shift());
+    let (wait, our_wait) = waits_under_a_timeout();
+    let rows: [(&str, &str, String, String); 7] = [
+        (
+            "tower 0.5.3",
+            "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6",
+            format!("{cap}"),
+            format!("{our_cap}"),
+        ),
+        (
+            "tower 0.5.3",
+            "`TpsBudget`: a deposit with a ttl of 10 s, after 6.5 s",
+            gone(deposit).into(),
+            gone(our_deposit).into(),
+        ),
+        (
+            "tower 0.5.3",
+            "`ExponentialBackoff`: of 20 jittered waits from 1 s, whole seconds",
+            format!("{whole}"),
+            format!("{our_whole}"),
+        ),
+        (
+            "tower 0.5.3",
+            "`Timeout` of 50 ms: how long a caller waits behind a call of 40 ms and one permit",
+            format!("{wait} ms"),
+            format!("{our_wait} ms"),
+        ),
+        (
+            "tower-resilience 0.14",
+            "retry budget: retries that 10,000 good answers pay for (ours at 20 %)",
+            format!("{paid}"),
+            format!("{our_paid}"),
+        ),
+        (
+            "tower-resilience 0.14",
+            "Vegas: limit after the base latency moved from 10 to 50 ms for good",
+            format!("{shift}"),
+            format!("{our_shift}"),
+        ),
+        (
+            "recloser 1.4",
+            "half open for 10 probes: of 50 calls at once, those let through",
+            format!("{probed}"),
+            format!("{our_probed}"),
+        ),
+    ];
+    let mut page = String::from(
+        "# What others do, and what is done here\n\n\
+         Written by `crates/inflight-strategies/tests/it/peers.rs`, which runs both sides.\n\n\
+         | crate | what | there | here |\n|---|---|---|---|\n",
+    );
+    for (who, what, theirs, ours) in rows {
+        writeln!(page, "| {who} | {what} | {theirs} | {ours} |").expect("a string");
+    }
+    expect_file!["../../../../docs/strategies/defects.md"].assert_eq(&page);
 }

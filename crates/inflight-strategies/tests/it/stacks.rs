@@ -11,13 +11,16 @@ use inflight_strategies::{
     hedge, limit,
     observe::Observe,
     retry,
-    rt::{Clock as _, Executor as _, Instant, Rng as _, race},
+    rt::{Clock as _, Executor as _, First, Instant, Rng as _, race},
     service::{BoxService, Deadline, Failure, Layer as _, Service},
     timeout,
     units::Rate,
 };
 use std::{
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -212,10 +215,37 @@ fn wrap(kind: &str, world: &sim::World, inner: Stack, by: ById) -> Stack {
     }
 }
 
-/// Runs sixty calls through a stack, and one when all is over.
-fn keeps_the_contract(kinds: &[&'static str], seed: u64) {
-    let (kinds, what) = (kinds.to_vec(), format!("{kinds:?} with seed {seed}"));
-    let ((outside, inside, idle), _) = sim::run(move |world| async move {
+/// When a caller goes away.
+#[derive(Clone, Copy, Debug)]
+enum Leaves {
+    /// At a time that is drawn.
+    Sometime,
+    /// Where its call has to wait for the so manieth time.
+    AtWait(u32),
+}
+
+/// A call that is dropped where it waits for the `left`th time; `None` then.
+struct Cut<F> {
+    call: Pin<Box<F>>,
+    left: u32,
+}
+
+impl<F: Future> Future for Cut<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if let Poll::Ready(answer) = self.call.as_mut().poll(cx) {
+            return Poll::Ready(Some(answer));
+        }
+        self.left -= 1;
+        if self.left == 0 { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+/// Runs sixty calls through a stack, and one when all is over. How many of the sixty were dropped.
+fn keeps_the_contract(kinds: &[&'static str], seed: u64, leaving: Leaves) -> u32 {
+    let (kinds, what) = (kinds.to_vec(), format!("{kinds:?} with seed {seed}, {leaving:?}"));
+    let ((outside, inside, idle, dropped), _) = sim::run(move |world| async move {
         let stream = |name| Stream::new(seed, name);
         let (outside, inside) = (Ledger::default(), Ledger::default());
         let moody = Moody { world: world.clone(), stream: stream("moods") };
@@ -232,38 +262,72 @@ fn keeps_the_contract(kinds: &[&'static str], seed: u64) {
                 let leaves = arrives + ms((dice.unit() * 120.0) as u64);
                 world.clone().spawn("caller", async move {
                     world.sleep_until(arrives).await;
-                    let call = Call { id, attempt: 0, deadline: None };
-                    race(stack.call(call), world.sleep_until(leaves)).await
+                    let call = stack.call(Call { id, attempt: 0, deadline: None });
+                    match leaving {
+                        Leaves::Sometime => {
+                            matches!(race(call, world.sleep_until(leaves)).await, First::Right(()))
+                        }
+                        Leaves::AtWait(left) => Cut { call: Box::pin(call), left }.await.is_none(),
+                    }
                 })
             })
             .collect();
+        let mut dropped = 0;
         for caller in all {
-            let _panicked_or_not = caller.await;
+            // It may have panicked: on purpose.
+            dropped += u32::from(caller.await.unwrap_or(false));
         }
         world.sleep_until(world.now() + Duration::from_secs(3_600)).await;
         let idle = stack.call(Call { id: IDLE, attempt: 0, deadline: None }).await;
         let counts = |ledger: &Ledger| *ledger.0.lock().expect("no panic under the lock");
-        (counts(&outside), counts(&inside), idle)
+        (counts(&outside), counts(&inside), idle, dropped)
     })
     .unwrap_or_else(|stuck| panic!("{what}: {stuck}"));
     assert_eq!(outside, (61, 61), "{what}: offered is not the sum of outcomes");
     assert_eq!(inside.0, inside.1, "{what}: something is left inside");
     assert_eq!(idle, Ok(IDLE), "{what}: an idle system answers");
+    dropped
 }
 
 #[test]
 fn every_strategy_keeps_the_contract() {
     for kind in KINDS {
-        (0..30).for_each(|seed| keeps_the_contract(&[kind], seed));
+        (0..30).for_each(|seed| _ = keeps_the_contract(&[kind], seed, Leaves::Sometime));
+    }
+}
+
+/// Every wait of every call: until none has so many.
+fn keeps_the_contract_wherever_its_callers_leave(kinds: &[&'static str], seed: u64) -> u32 {
+    (1..10_000).take_while(|wait| keeps_the_contract(kinds, seed, Leaves::AtWait(*wait)) > 0).count() as u32
+}
+
+#[test]
+fn every_strategy_keeps_the_contract_wherever_its_callers_leave() {
+    for kind in KINDS {
+        let waits = (0..5).map(|seed| keeps_the_contract_wherever_its_callers_leave(&[kind], seed)).max();
+        assert!(waits >= Some(1), "{kind}: its calls wait somewhere");
+    }
+    for kinds in [
+        ["deadline", "retry", "limit"],
+        ["hedge", "coalesce", "timeout"],
+        ["retry", "breakwater", "rate-limit"],
+    ] {
+        assert!(
+            keeps_the_contract_wherever_its_callers_leave(&kinds, 1) > 2,
+            "{kinds:?} wait more than once"
+        );
     }
 }
 
 #[test]
 fn any_three_strategies_keep_the_contract() {
     let picks = Stream::new(7, "stacks");
-    for seed in 0..300 {
+    println!(
+        "1,000 stacks of three of {KINDS:?}, drawn with seed 7, each with a seed of its own from 0 to 999"
+    );
+    for seed in 0..1_000 {
         let mut dice = picks.dice(seed);
         let kinds = [0; 3].map(|_| KINDS[(dice.unit() * KINDS.len() as f64) as usize]);
-        keeps_the_contract(&kinds, seed);
+        keeps_the_contract(&kinds, seed, Leaves::Sometime);
     }
 }

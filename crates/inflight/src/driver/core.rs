@@ -274,7 +274,7 @@ impl Core {
         events: &mut Vec<epoll::Event>,
         woken: &mut Vec<Waker>,
     ) -> io::Result<()> {
-        let wait = match self.ready.is_empty() && !self.over {
+        let wait = match self.ready.is_empty() {
             true => self.pace.wait(now, self.timers.next()),
             false => Wait::Look,
         };

@@ -23,6 +23,7 @@ use std::{
     future::{pending, poll_fn},
     io,
     net::IpAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -66,9 +67,13 @@ impl Service<Shot> for HttpTarget {
     async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
         let target = &*self.0;
         let mut wire = Wire { class: target.mix.class(shot.id), ..Wire::default() };
-        let reply = match race(target.exchange(shot, &mut wire), target.hang_up()).await {
-            First::Left(Ok(facts)) => facts.reply(facts.ending()),
-            First::Left(Err(ending)) | First::Right(ending) => Reply::new(ending),
+        let reply = {
+            // Pinned here: a future that is moved into another keeps its room here as well, for every request in flight.
+            let (exchange, hang_up) = (pin!(target.exchange(shot, &mut wire)), pin!(target.hang_up()));
+            match race(exchange, hang_up).await {
+                First::Left(Ok(facts)) => facts.reply(facts.ending()),
+                First::Left(Err(ending)) | First::Right(ending) => Reply::new(ending),
+            }
         };
         Ok(Reply { wire: Some(wire), ..reply })
     }
@@ -83,7 +88,7 @@ impl Inner {
                 None => pending().await,
             }
         };
-        match race(world::over(), limit).await {
+        match race(world::over(), pin!(limit)).await {
             First::Left(()) => Ending::Unfinished,
             First::Right(()) => Ending::Abandoned,
         }
@@ -97,7 +102,8 @@ impl Inner {
             let is_used = lease.stream.is_some();
             let stream = match &mut lease.stream {
                 Some(stream) => stream,
-                none => none.insert(self.open(wire).await?),
+                // Most requests open none: room for that is only taken by those who do.
+                none => none.insert(Box::pin(self.open(wire)).await?),
             };
             let mut answer = Answer::new(self.mix.is_head(wire.class));
             wire.sent = Some(self.world.now());

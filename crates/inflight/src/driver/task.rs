@@ -11,7 +11,7 @@ use std::{
     future::Future,
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -130,18 +130,36 @@ impl<T: Send + 'static> PacedTask<T> {
     {
         assert_eq!(core::current(), world, "tasks are spawned on the thread that runs their world");
         let joint = Arc::new(Mutex::new(Joint { output: None, waiter: None }));
-        let shared = joint.clone();
-        let job = async move {
-            let output = caught(future).await;
-            let waiter = {
-                let mut joint = lock(&shared);
-                joint.output = Some(output);
-                joint.waiter.take()
-            };
-            waiter.into_iter().for_each(Waker::wake);
-        };
+        let job = Work { future: Box::pin(future), joint: joint.clone() };
         let id = core::with(|core| core.add_task(Box::pin(job)));
         PacedTask { world, id: Some(id), joint }
+    }
+}
+
+/// A future and where its output goes. A struct, since an async block would keep room for the future twice.
+struct Work<F: Future> {
+    future: Pin<Box<F>>,
+    joint: Arc<Mutex<Joint<F::Output>>>,
+}
+
+impl<F: Future> Future for Work<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let future = self.future.as_mut();
+        // A panic ends its task, not the world.
+        let output = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(_) => Err(TaskLost),
+        };
+        let waiter = {
+            let mut joint = lock(&self.joint);
+            joint.output = Some(output);
+            joint.waiter.take()
+        };
+        waiter.into_iter().for_each(Waker::wake);
+        Poll::Ready(())
     }
 }
 
@@ -155,16 +173,6 @@ impl<T> PacedTask<T> {
     pub(super) fn take_output(&self) -> Option<Result<T, TaskLost>> {
         lock(&self.joint).output.take()
     }
-}
-
-/// A panic ends its task, not the world.
-async fn caught<F: Future>(future: F) -> Result<F::Output, TaskLost> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(_) => Poll::Ready(Err(TaskLost)),
-    })
-    .await
 }
 
 impl<T: Send + 'static> Task<T> for PacedTask<T> {

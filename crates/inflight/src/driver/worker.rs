@@ -124,7 +124,7 @@ async fn drive(world: World, order: Order, stop: Stop) -> Record {
             let now = world.now();
             World::give_up();
             // Users and requests are still there until they have said their last.
-            recorder.idle().await;
+            race(recorder.idle(), world.sleep_until(now + GRACE)).await;
             recorder.close(now)
         }
     }
