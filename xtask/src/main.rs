@@ -5,8 +5,10 @@ mod checkout;
 mod compose;
 mod grafana;
 mod interrupt;
+mod load;
 mod loom;
 mod net;
+mod oracles;
 mod page;
 mod peers;
 mod process;
@@ -18,6 +20,7 @@ mod stack;
 mod tidy;
 mod tools;
 mod twin;
+mod walkthrough;
 
 use std::process::ExitCode;
 
@@ -28,11 +31,15 @@ cargo xtask COMMAND
   stack [--keep]    k6 → app → Collector → Prometheus, for real, on loopback; asserts what arrives
   compose           compose.yaml on a local Docker engine
   readme            measures the four endpoints and pastes the result into README.md
+  oracles           runs the tests that are named after a source, and writes docs/strategies/oracles.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
   loom              hand-made synchronisation under all interleavings
+  walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
+  bench load [PART…] [quick] [alone]
+                    the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
   tools             fetches and builds what `stack` needs into the cache
 
 --keep leaves the work folder with all logs where it is. The cache is $INFLIGHT_CACHE, or inflight/ in the user's
@@ -47,12 +54,15 @@ fn main() -> ExitCode {
         ["stack", "--keep"] => stack::run(true),
         ["compose"] => compose::run(),
         ["readme"] => readme::run(),
+        ["oracles"] => oracles::run(),
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
         ["loom"] => loom::run(),
+        ["walkthrough"] => walkthrough::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),
         ["report"] => page::run_all(false),
         ["report", "--install"] => page::run_all(true),
+        ["bench", "load", rest @ ..] => load::run(rest),
         ["tools"] => tools::run(),
         _ => {
             eprintln!("{USAGE}");

@@ -31,6 +31,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, log, ended: None })
     }
 
+    /// Its process id, which is that of its group, too.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         if self.ended.is_none() {

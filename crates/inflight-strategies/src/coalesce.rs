@@ -10,7 +10,11 @@
 //! **When it harms.** When answers must differ (keys that leave out the user), when the work writes, and when one slow or failed call
 //! becomes the answer of a thousand. With keys that hardly ever meet it only costs.
 //!
-//! **Knobs.** None; which calls are equal is said by [`Key`]. (In the lab's files: `keys`, how many different ones there are.)
+//! **Knobs.** Which calls are equal is said by [`Key`]; the lab draws it. Written `{ coalesce = { keys = 100 } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `keys` | different ones that requests have, 1 to 1,000,000 | required | – |
 //!
 //! **Where it comes from.** Go's `singleflight`. It leaves open what happens when the one who works is cancelled, ports of it
 //! fail the followers; here the work is polled by whoever is there, as with a shared future.

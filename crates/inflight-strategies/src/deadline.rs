@@ -13,7 +13,12 @@
 //! expired serves calls that have hardly any time left: dropping expired calls alone cures no overload. Deadlines between machines
 //! are sent as time that is left, because clocks differ; the time on the wire is then not counted.
 //!
-//! **Knobs.** `after` (duration, 1 ns to 1 h, no default); `late` (cancel or detach, default cancel).
+//! **Knobs.** Written `{ deadline = { after = "3s", … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `after` | duration, 1 ns to 1 h | required | – |
+//! | `late` | `"cancel"` or `"detach"` | `"cancel"` | ours: what is left running is a leak |
 //!
 //! **Where it comes from.** gRPC's deadlines and `grpc-timeout` header (its HTTP/2 protocol page); Finagle's `DeadlineFilter`.
 //!

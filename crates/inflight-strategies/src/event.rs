@@ -65,6 +65,11 @@ pub enum Event {
         /// The attempt's number, from 0.
         attempt: u32,
     },
+    /// An attempt was dropped before its end: another one answered first, or nobody waits any more.
+    HedgeCancelled {
+        /// The attempt's number, from 0.
+        attempt: u32,
+    },
     /// Another attempt would have been made, but nothing pays for it.
     BudgetEmpty,
     /// The circuit breaker changed its state.
@@ -76,6 +81,30 @@ pub enum Event {
     },
     /// The call shares the answer of an equal call that is under way.
     Joined,
+}
+
+impl Event {
+    /// What was decided, and in a word or two why, if there is something to say; `None` if it tells of no decision.
+    ///
+    /// Both come from short closed lists, so that they can be labels of a metric.
+    pub fn decision(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Event::Started | Event::Finished { .. } => return None,
+            Event::Admitted { .. } => ("admitted", ""),
+            Event::Rejected(why) => ("rejected", why.as_str()),
+            Event::Withdrawn { .. } => ("withdrawn", ""),
+            Event::TimedOut { detached: false, .. } => ("timed out", "cancelled"),
+            Event::TimedOut { detached: true, .. } => ("timed out", "detached"),
+            Event::LimitChanged { why, .. } => ("limit changed", why.as_str()),
+            Event::Retried { .. } => ("retried", ""),
+            Event::Hedged { .. } => ("hedged", ""),
+            Event::HedgeWon { .. } => ("hedge won", ""),
+            Event::HedgeCancelled { .. } => ("hedge cancelled", ""),
+            Event::BudgetEmpty => ("budget empty", ""),
+            Event::BreakerMoved { to, .. } => ("breaker moved", to.as_str()),
+            Event::Joined => ("joined", ""),
+        })
+    }
 }
 
 /// What moved a limit.
@@ -93,6 +122,19 @@ pub enum Cause {
     Correlation,
 }
 
+impl Cause {
+    /// It in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Headroom => "headroom",
+            Cause::Latency => "latency",
+            Cause::Drop => "drop",
+            Cause::Probe => "probe",
+            Cause::Correlation => "correlation",
+        }
+    }
+}
+
 /// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
@@ -102,6 +144,17 @@ pub enum Circuit {
     Open,
     /// A few calls pass to see whether the service is well again.
     HalfOpen,
+}
+
+impl Circuit {
+    /// It in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Circuit::Closed => "closed",
+            Circuit::Open => "open",
+            Circuit::HalfOpen => "half open",
+        }
+    }
 }
 
 /// Listens to a strategy.

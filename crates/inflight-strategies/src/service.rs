@@ -145,9 +145,10 @@ pub enum Reason {
     BegunElsewhere,
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Reason {
+    /// It in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Reason::LimitReached => "limit reached",
             Reason::QueueFull => "queue full",
             Reason::WaitedTooLong => "waited too long",
@@ -158,7 +159,13 @@ impl fmt::Display for Reason {
             Reason::Throttled => "throttled",
             Reason::RateExceeded => "rate exceeded",
             Reason::BegunElsewhere => "begun elsewhere",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

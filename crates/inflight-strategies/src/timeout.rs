@@ -10,7 +10,12 @@
 //! requests on an idle system. Detached, it bounds only the caller's wait: the work, its permits and its memory live on,
 //! and a retry adds to them.
 //!
-//! **Knobs.** `after` (duration, 1 ns to 1 h, no default); `late` (cancel or detach, default cancel).
+//! **Knobs.** Written `{ timeout = { after = "600ms", … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `after` | duration, 1 ns to 1 h | required | – |
+//! | `late` | `"cancel"` or `"detach"` | `"cancel"` | ours: what is left running is a leak |
 //!
 //! **Where it comes from.** Deadlines over a whole call are as old as RPC; "the answer is given, the work lives on" is
 //! what `select` on a channel does in many services, and is kept here as [`Late::Detach`] to be measured.

@@ -1,5 +1,9 @@
 //! The flags of every command. Nothing happens here.
 
+mod load;
+
+pub use load::Load;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use inflight_lab::{
     experiment::{MAX_ROUNDS, VerdictKind},
@@ -32,7 +36,9 @@ pub enum Command {
     /// Serve the endpoints
     Serve(Serve),
     /// Drive any HTTP target, on schedule, whatever it does
-    Load(Load),
+    Load(Box<Load>),
+    /// Serve a target whose behaviour is known exactly, to try load drivers on
+    Target(Target),
     /// Say all that is wrong with experiments and configurations
     Check(Check),
     /// Print a saved run again
@@ -41,9 +47,9 @@ pub enum Command {
     Report(Report),
     /// Set two saved runs side by side: every figure with its difference, the interval of that, and what it means
     Compare(Compare),
-    /// List the experiments that are built in and the runs that were saved
+    /// List the experiments that are built in, the runs that were saved, or the strategies
     List(List),
-    /// Explain what the lab knows, such as the formulas of queueing theory
+    /// Explain what the lab knows: a strategy, or a formula of queueing theory
     Explain(Explain),
     /// Look at this machine: how late its timers are, and what else gets between a run and its figures
     Doctor,
@@ -67,6 +73,9 @@ pub struct Choice {
     /// Measure every arm so often, each time with other requests [default: the experiment's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROUNDS)))]
     pub rounds: Option<u32>,
+    /// Print everything about every experiment, not only the answers of several
+    #[arg(long)]
+    pub details: bool,
     /// In which scale of time
     #[arg(long, value_enum, default_value_t = Profile::Experiment)]
     pub profile: Profile,
@@ -292,51 +301,39 @@ pub struct Serve {
     pub until_stdin_closes: bool,
 }
 
-/// Flags of `load`.
+/// Flags of `target`.
 #[derive(Args, Debug)]
-#[command(after_help = "Several URLs get the same arrivals at the same time.\n\nExamples:\n  \
-inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s\n  \
-inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals constant")]
-pub struct Load {
-    /// What to drive, such as http://127.0.0.1:8080/async
-    #[arg(required = true, value_name = "URL")]
-    pub urls: Vec<String>,
-    /// Requests per time and URL: "200/s", "120/m"
-    #[arg(short, long, default_value = "20/s")]
-    pub rate: Rate,
-    /// How long requests arrive, warm-up included
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = positive_duration)]
-    pub duration: Duration,
-    /// How much of the beginning is not counted
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = duration)]
-    pub warmup: Duration,
-    /// How requests arrive
-    #[arg(long, value_enum, default_value_t = Process::Poisson)]
-    pub arrivals: Process,
-    /// Decides every arrival
+#[command(
+    after_help = "Paths: / at once; /after/20ms so long after, whatever else is in flight; /single/constant/5ms and \
+/single/exponential/5ms\nby a single server, first come, first served; /arrivals when requests arrived, in nanoseconds since the \
+first.\n\nExamples:\n  inflight target --port 9000 --stall 500ms --every 5s\n  \
+inflight load http://127.0.0.1:9000/ --rate 500/s --arrivals constant -d 30s"
+)]
+pub struct Target {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+    /// The port to listen on, 0 for any free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+    /// Stop altogether now and then for so long: "500ms", or "100ms..900ms" for any time between
+    #[arg(long, value_name = "TIME[..TIME]", value_parser = span)]
+    pub stall: Option<(Duration, Duration)>,
+    /// From the beginning of one stall to the next
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = positive_duration)]
+    pub every: Duration,
+    /// When the first stall begins, after the first request
+    #[arg(long, value_name = "TIME", default_value = "2500ms", value_parser = duration)]
+    pub first: Duration,
+    /// Decides random work and random stalls
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// The most connections to each URL
-    #[arg(short, long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub connections: u32,
-    /// How long to wait, in the end, for answers; what is not there then counts as unfinished
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
-    pub patience: Duration,
-    /// Print JSON instead of tables
+    /// Never sleep: arrivals are told to the microsecond, for a whole processor
     #[arg(long)]
-    pub json: bool,
-    /// Drive a target that is not on this machine: you must be allowed to
-    #[arg(long)]
-    pub allow_remote: bool,
-}
-
-/// An arrival process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Process {
-    /// Independent of each other
-    Poisson,
-    /// Evenly spaced
-    Constant,
+    pub spin: bool,
+    /// Stop when standard input ends: for programs that start this one and may die
+    #[arg(long, hide = true)]
+    pub until_stdin_closes: bool,
 }
 
 /// Flags of `check`.
@@ -400,16 +397,30 @@ pub struct Compare {
 /// Flags of `list`.
 #[derive(Args, Debug)]
 pub struct List {
+    /// What [default: experiments and runs]
+    #[arg(value_enum)]
+    pub what: Option<Listed>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
 }
 
+/// What can be listed.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// What can be run
+    Experiments,
+    /// What was run
+    Runs,
+    /// What can stand in a stack
+    Strategies,
+}
+
 /// Flags of `explain`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  inflight explain theory\n  inflight explain theory erlang-c")]
+#[command(after_help = "Examples:\n  inflight explain codel\n  inflight explain theory erlang-c")]
 pub struct Explain {
-    /// What about [default: a list of topics]
+    /// What about: a topic, or one of its entries [default: a list of them]
     pub topic: Option<String>,
     /// One of the topic's entries [default: all]
     pub name: Option<String>,
@@ -430,6 +441,17 @@ fn duration(text: &str) -> Result<Duration, ParseError> {
 fn positive_duration(text: &str) -> Result<Duration, ParseError> {
     parse_duration(text)?.checked_sub(Duration::from_nanos(1)).ok_or(ParseError("a duration above zero"))?;
     parse_duration(text)
+}
+
+/// A time, or any between two.
+fn span(text: &str) -> Result<(Duration, Duration), ParseError> {
+    let (least, most) = text.split_once("..").unwrap_or((text, text));
+    let span = (positive_duration(least)?, positive_duration(most)?);
+    if span.0 > span.1 {
+        Err(ParseError("the shorter time first, such as \"100ms..900ms\""))
+    } else {
+        Ok(span)
+    }
 }
 
 /// One request, or from one to another.

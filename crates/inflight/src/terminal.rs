@@ -48,6 +48,50 @@ impl Default for StatusLine {
     }
 }
 
+/// Lines that are drawn again and again in the same place: only on a terminal.
+#[derive(Debug)]
+pub struct Canvas {
+    status: StatusLine,
+    lines: usize,
+}
+
+impl Canvas {
+    /// Draws nothing yet; never will unless stderr is a terminal.
+    pub fn new() -> Canvas {
+        Canvas { status: StatusLine::new(), lines: 0 }
+    }
+
+    /// Whether anybody sees it.
+    pub fn is_shown(&self) -> bool {
+        self.status.shown
+    }
+
+    /// Draws `text`, whole lines, over what was drawn.
+    pub fn draw(&mut self, text: &str) {
+        if self.is_shown() {
+            let mut out = io::stderr().lock();
+            let _ = match self.lines {
+                0 => write!(out, "\r\x1b[J{text}"),
+                lines => write!(out, "\r\x1b[{lines}A\x1b[J{text}"),
+            };
+            self.lines = text.lines().count();
+        }
+    }
+}
+
+impl Default for Canvas {
+    fn default() -> Self {
+        Canvas::new()
+    }
+}
+
+impl Drop for Canvas {
+    fn drop(&mut self) {
+        // What comes next begins where it began.
+        self.draw("");
+    }
+}
+
 /// Columns to write in: the terminal's, or COLUMNS, or 100; between 80 and 120.
 pub fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
@@ -57,9 +101,18 @@ pub fn width() -> usize {
 
 /// The ink for stdout: colours on a terminal, unless NO_COLOR or TERM=dumb says otherwise; CLICOLOR_FORCE insists.
 pub fn ink() -> Box<dyn Ink> {
+    ink_on(io::stdout().is_terminal())
+}
+
+/// The same for stderr.
+pub fn ink_of_stderr() -> Box<dyn Ink> {
+    ink_on(io::stderr().is_terminal())
+}
+
+fn ink_on(is_terminal: bool) -> Box<dyn Ink> {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if set("CLICOLOR_FORCE") || (io::stdout().is_terminal() && !set("NO_COLOR") && !dumb) {
+    if set("CLICOLOR_FORCE") || (is_terminal && !set("NO_COLOR") && !dumb) {
         Box::new(Ansi)
     } else {
         Box::new(Plain)

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 const K6_MODULE: &str = "go.k6.io/k6/v2";
+const VEGETA_MODULE: &str = "github.com/tsenart/vegeta/v12";
 const BUILDER_MODULE: &str = "go.opentelemetry.io/collector/cmd/builder";
 const MANIFEST: &str = "deploy/otel-collector/builder.yaml";
 
@@ -23,6 +24,14 @@ pub(super) fn k6(cache: &Path) -> Result<PathBuf> {
         build_module(K6_MODULE, &version, &folder.join("k6"), folder)
     })?;
     Ok(folder.join("k6"))
+}
+
+/// A load generator to compare ours with.
+pub(super) fn vegeta(cache: &Path, version: &str) -> Result<PathBuf> {
+    let folder = cached(cache, &format!("vegeta-{version}"), |folder| {
+        build_module(VEGETA_MODULE, version, &folder.join("vegeta"), folder)
+    })?;
+    Ok(folder.join("vegeta"))
 }
 
 /// The Collector of the manifest in deploy/. The cache knows it by its version and by the manifest's text.

@@ -12,6 +12,7 @@ use crate::report::step;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Where the tools are.
 pub(crate) struct Tools {
@@ -42,6 +43,33 @@ impl Tools {
             ask(&self.prometheus, "--version")?,
         ])
     }
+}
+
+/// The vegeta that ours is compared with.
+pub(crate) const VEGETA_VERSION: &str = "12.13.0";
+/// The oha that ours is compared with.
+const OHA_VERSION: &str = "1.16.0";
+
+/// The k6 of the image that compose.yaml names.
+pub(crate) fn k6(cache: &Path) -> Result<PathBuf> {
+    go::k6(cache)
+}
+
+/// vegeta from its Go module.
+pub(crate) fn vegeta(cache: &Path) -> Result<PathBuf> {
+    go::vegeta(cache, VEGETA_VERSION)
+}
+
+/// oha from its crate, with its own lock file.
+pub(crate) fn oha(cache: &Path) -> Result<PathBuf> {
+    let folder = cached(cache, &format!("oha-{OHA_VERSION}"), |folder| {
+        let mut command = Command::new(std::env::var_os("CARGO").as_deref().unwrap_or("cargo".as_ref()));
+        command
+            .args(["install", "oha", "--locked", "--version", &format!("={OHA_VERSION}"), "--root"])
+            .arg(folder);
+        crate::process::run("cargo-install", &mut command, folder, Duration::from_secs(1800))
+    })?;
+    Ok(folder.join("bin/oha"))
 }
 
 /// `cargo xtask tools`.

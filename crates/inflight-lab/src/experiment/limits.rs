@@ -4,7 +4,7 @@ use super::reader::{Table, Value, transpose};
 use inflight_strategies::{
     limit::{
         self, MAX_PERMITS, Permits,
-        adaptive::{self, Range, aimd, bbr, correlation, envoy, gradient, gradient2, vegas, windowed},
+        adaptive::{self, Range, aimd, arc, bbr, correlation, envoy, gradient, gradient2, vegas, windowed},
     },
     queue::{self, Bound, Order, codel, deadline, little, pid, ramp},
 };
@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 
 /// The limiters that can stand for a number of permits.
 const LIMITERS: &[&str] =
-    &["aimd", "vegas", "gradient", "gradient2", "windowed", "envoy", "correlation", "bbr"];
+    &["aimd", "vegas", "gradient", "gradient2", "windowed", "envoy", "correlation", "arc", "bbr"];
 const ORDERS: &[&str] = &["fifo", "lifo", "adaptive-lifo", "priority"];
 const ANY: RangeInclusive<u32> = 0..=MAX_PERMITS;
 const SOME: RangeInclusive<u32> = 1..=MAX_PERMITS;
@@ -162,6 +162,7 @@ fn limiter(value: &Value<'_, '_>) -> Option<adaptive::Config> {
         "windowed" => windowed(table).map(|c| C::Windowed(Box::new(c))),
         "envoy" => envoy(table).map(C::Envoy),
         "correlation" => correlation(table).map(C::Correlation),
+        "arc" => arc(table).map(C::Arc),
         _ => bbr(table).map(C::Bbr),
     })
 }
@@ -311,6 +312,15 @@ fn correlation(table: &mut Table<'_, '_>) -> Option<correlation::Config> {
         correlation: correlation?,
         stabilization: stabilization?,
     })
+}
+
+fn arc(table: &mut Table<'_, '_>) -> Option<arc::Config> {
+    let default = arc::Config::default();
+    let range = range(table, default.range);
+    let backoff = or(table, "backoff", default.backoff, Value::fraction);
+    let smoothing = or(table, "smoothing", default.smoothing, Value::fraction);
+    let deviations = or(table, "deviations", default.deviations, |v| v.positive_number(1000.0));
+    Some(arc::Config { range: range?, backoff: backoff?, smoothing: smoothing?, deviations: deviations? })
 }
 
 fn bbr(table: &mut Table<'_, '_>) -> Option<bbr::Config> {

@@ -38,3 +38,4 @@ pub use reader::ReadFile;
 pub use spec::{Document, MAX_DATA, MAX_ENDPOINTS, MAX_FILE, MAX_REQUESTS, MAX_ROUNDS};
 pub use sweep::{Cell, Job, MAX_CELLS, MAX_JOBS, Sweep, SweepError, set_levels};
 pub use sweep_outcome::{Replications, Row, SWEEP_SCHEMA, SweepOutcome};
+pub use workload::read_arrivals;

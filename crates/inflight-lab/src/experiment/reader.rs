@@ -110,6 +110,11 @@ impl<'p, 'i> Table<'p, 'i> {
 }
 
 impl<'p, 'i> Value<'p, 'i> {
+    /// A value that stands alone.
+    pub(super) fn new(problems: &'p Problems, name: &str, node: &'p Spanned<DeValue<'i>>) -> Self {
+        Value { problems, name: name.into(), node }
+    }
+
     pub(super) fn span(&self) -> Range<usize> {
         self.node.span()
     }

@@ -1,8 +1,9 @@
 //! `[workload]` in a file: arrivals or users, retries, how long.
 
 use super::{
+    diagnostics::Diagnostics,
     profile::latency,
-    reader::{ReadFile, Table, Value, file_beside, transpose},
+    reader::{Problems, ReadFile, Table, Value, file_beside, transpose},
     spec::MAX_REQUESTS,
 };
 use crate::dependency::Latency;
@@ -12,6 +13,7 @@ use crate::workload::{
 };
 use inflight_strategies::units::Rate;
 use std::time::Duration;
+use toml::{Spanned, de::DeTable, de::DeValue};
 
 const PROCESSES: &[&str] =
     &["constant", "poisson", "bursts", "stages", "on-off", "pareto", "lognormal", "recorded"];
@@ -147,6 +149,24 @@ fn pause(value: &Value<'_, '_>) -> Option<Pause> {
     let cap = table.required("cap").and_then(|v| v.positive_duration());
     table.finish();
     Some(Pause::Backoff { first: first?, cap: cap? })
+}
+
+/// Reads arrivals that stand alone, as `inflight load --arrivals` takes them: `poisson = { rate = "20/s" }`. `name` is what the
+/// text is called in messages.
+pub fn read_arrivals(text: &str, name: &str, read_file: ReadFile<'_>) -> Result<Arrivals, Diagnostics> {
+    let problems = Problems::default();
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        problems.note(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message()), "", vec![]);
+    }
+    let node = Spanned::new(0..text.len(), DeValue::Table(root.into_inner()));
+    let value = Value::new(&problems, "arrivals", &node);
+    let read = if errors.is_empty() { arrivals(&value, 1.0, read_file) } else { None };
+    let list = problems.into_list();
+    match read {
+        Some(arrivals) if list.is_empty() => Ok(arrivals),
+        _ => Err(Diagnostics { file: name.into(), text: text.into(), list }),
+    }
 }
 
 fn arrivals(value: &Value<'_, '_>, time_scale: f64, read_file: ReadFile<'_>) -> Option<Arrivals> {

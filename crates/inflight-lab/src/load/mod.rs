@@ -6,6 +6,11 @@
 //! intended start of the first attempt to the good answer or to giving up, is kept beside that, in
 //! [`Record::users`](crate::record::Record). No attempt starts after the workload's end.
 
+pub mod expect;
+pub mod figures;
+pub mod search;
+pub mod selftest;
+pub mod truth;
 mod user;
 
 use crate::{

@@ -173,6 +173,7 @@ const LIMITERS: &[&str] = &[
     "windowed = { of = { vegas = { initial = 4 } }, min-window = \"100ms\", percentile = \"50%\" }",
     "envoy = { probe-samples = 3, interval = \"300ms\", min = 1 }",
     "correlation = { initial = 3, min-window = \"50ms\", samples = 3 }",
+    "arc = {}",
     "bbr = { window = \"1s\", buckets = 5 }",
 ];
 

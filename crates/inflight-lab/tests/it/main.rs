@@ -9,6 +9,7 @@ mod event_loop;
 mod experiment_files;
 mod faults;
 mod limits;
+mod manual;
 mod reference;
 mod repeat;
 mod retries;

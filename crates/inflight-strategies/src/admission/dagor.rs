@@ -12,10 +12,18 @@
 //! **When it harms.** With few levels: a cursor cannot stop inside one, and the load swings. With few calls per window: 5 %
 //! of ten calls is one. Users at the bottom get nothing for as long as the overload lasts.
 //!
-//! **Knobs.** `permits` (calls at once, no default); `threshold` (duration, default 20 ms); `window` (duration, default 1 s) and `calls`
-//! (default 2000): a window ends with whichever comes first; `classes` (default 1) and `users` (default 128 levels per class); `down`
-//! (share, default 5 %), `up` (share, default 1 %). The defaults are those that others
-//! report of the paper; its text was not at hand.
+//! **Knobs.** The paper's text was not at hand: its numbers are those that others report. Written `{ dagor = { permits = 20, … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `permits` | calls at once | required | – |
+//! | `threshold` | duration: a longer mean wait is overload | `"20ms"` | reported of the paper |
+//! | `window` | duration | `"1s"` | reported of the paper |
+//! | `calls` | calls that end a window earlier | `2000` | reported of the paper |
+//! | `classes` | number | `1` | ours |
+//! | `users` | levels per class | `128` | reported of the paper |
+//! | `down` | share of those that got in | `"5%"` | reported of the paper |
+//! | `up` | share of all | `"1%"` | reported of the paper |
 //!
 //! **Where it comes from.** Zhou et al., "Overload Control for Scaling WeChat Microservices", SoCC 2018. The cursor moves from
 //! where it stands. (A public port in Go begins at an end of the scale each time, which is the same only for a server that

@@ -9,8 +9,13 @@
 //! **When it harms.** As a protection against overload: the rate that a service can bear changes, the number in the file does
 //! not. A limit on concurrency adapts by itself when the service slows down; this one keeps sending.
 //!
-//! **Knobs.** `rate` (calls per second, no default); `burst` (calls, default 1); `max-wait` (duration up to 1 h, default none:
-//! refuse).
+//! **Knobs.** Written `{ rate-limit = { rate = "20/s", … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `rate` | calls per second | required | – |
+//! | `burst` | calls | `1` | GCRA: none beyond the rate |
+//! | `max-wait` | duration, up to 1 h | none: refuse | – |
 //!
 //! **Where it comes from.** The generic cell rate algorithm (ITU-T I.371; Turner's leaky bucket as a meter, 1986): one time stamp
 //! instead of a bucket of tokens that somebody fills. `governor` does the same for threads and the wall clock; it is the oracle of

@@ -11,9 +11,22 @@
 //! **When it harms.** When calls fail for reasons of their own: behind a timeout that 68 % of the calls of a healthy B miss, K = 2 refuses
 //! 37 %. When few calls are made: one failure weighs much.
 //!
-//! **Knobs.** SRE: `k` (default 2, SRE book), `window` (default 2 min, SRE book). Envoy: `success` (the share of good answers that
-//! is good enough, default 95 %), `aggression` (default 1), `most` (cap on p, default 80 %), `min-rate` (calls per second below which all
-//! pass, default 0), `window` (default 30 s); all of them are Envoy's.
+//! **Knobs.** Written `{ sre-throttle = { … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `k` | calls per good answer, 1 to 100 | `2` | SRE book |
+//! | `window` | duration, up to 1 h | `"2m"` | SRE book |
+//!
+//! Envoy's rule is written `{ admission-control = { … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `success` | share of good answers that is good enough | `"95%"` | Envoy |
+//! | `aggression` | 1 to 100 | `1` | Envoy |
+//! | `most` | highest share refused | `"80%"` | Envoy |
+//! | `min-rate` | calls per second below which all pass | `"0/s"` | Envoy |
+//! | `window` | duration, up to 1 h | `"30s"` | Envoy |
 //!
 //! **Where it comes from.** "Handling Overload" in Beyer et al., "Site Reliability Engineering", 2016; Envoy's admission control
 //! filter. Good answers are those that completed; a call that was cancelled counts as not answered, as in Envoy.

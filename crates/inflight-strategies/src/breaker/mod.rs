@@ -11,9 +11,17 @@
 //! of a healthy B, a threshold of 50 % keeps it open for ever. Around many shards it shuts the good ones with the bad
 //! one. A window of few calls opens by chance.
 //!
-//! **Knobs.** `failures` (share, default 50 %); `slow` (`after`, default 60 s, and `share`, default 100 %); `in-a-row` (calls, default
-//! none); `window` (calls or a duration, default 100 calls); `min-calls` (default 100; never more than a window of calls);
-//! `open-for` (duration, default 60 s); `probes` (calls, default 10). All defaults are resilience4j's.
+//! **Knobs.** Written `{ breaker = { … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `failures` | share | `"50%"` | resilience4j |
+//! | `slow` | duration, and share | `{ after = "60s", share = "100%" }` | resilience4j |
+//! | `in-a-row` | calls | none | failsafe |
+//! | `window` | calls, or a duration | `100` | resilience4j |
+//! | `min-calls` | calls; never more than a window of calls | `100` | resilience4j |
+//! | `open-for` | duration | `"60s"` | resilience4j |
+//! | `probes` | calls | `10` | resilience4j |
 //!
 //! **Where it comes from.** Nygard, "Release It!", 2007; the rules are resilience4j's, failures in a row are those of
 //! failsafe and linkerd. A rejection further in counts as a failure by share, but not in a row, as linkerd has it for 429.

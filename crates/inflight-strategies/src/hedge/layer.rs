@@ -81,9 +81,9 @@ where
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
         let HedgeLayer { clock, observer, .. } = &self.shared;
-        let (mut watch, begun) = (observer.observe(&request), clock.now());
+        let (watch, begun) = (observer.observe(&request), clock.now());
         self.shared.begin(begun);
-        let mut race = Race { layer: &self.shared, attempts: Vec::new() };
+        let mut race = Race { layer: &self.shared, attempts: Vec::new(), watch };
         let mut sending = Sending { sent: 0, due: begun, open: true };
         let mut failed = None;
         let mut spent = None;
@@ -98,7 +98,7 @@ where
                 match ended {
                     Some((attempt, Ok(answer))) => {
                         if attempt > 0 {
-                            watch.on_event(now, Event::HedgeWon { attempt });
+                            race.watch.on_event(now, Event::HedgeWon { attempt });
                         }
                         return Ok(answer);
                     }
@@ -115,10 +115,10 @@ where
                 if sending.due <= now {
                     let paid = self.shared.budget.lock().withdraw(now, false);
                     if paid.is_some() {
-                        watch.on_event(now, Event::Hedged { attempt: sending.sent });
+                        race.watch.on_event(now, Event::Hedged { attempt: sending.sent });
                         break paid;
                     }
-                    watch.on_event(now, Event::BudgetEmpty);
+                    race.watch.on_event(now, Event::BudgetEmpty);
                     sending.close();
                 }
                 if let (true, Some(failure)) = (race.attempts.is_empty(), failed.take()) {
@@ -175,9 +175,10 @@ impl<C, O> HedgeLayer<C, O> {
 }
 
 /// The attempts under way. Those that are left when the call is over are cancelled, and known to have taken longer.
-struct Race<'a, C: Clock, O, F> {
+struct Race<'a, C: Clock, O, F, W: Watch> {
     layer: &'a HedgeLayer<C, O>,
     attempts: Vec<Running<F>>,
+    watch: W,
 }
 
 struct Running<F> {
@@ -187,7 +188,7 @@ struct Running<F> {
     call: Pin<Box<F>>,
 }
 
-impl<C: Clock, O, F, T, E> Race<'_, C, O, F>
+impl<C: Clock, O, F, T, E, W: Watch> Race<'_, C, O, F, W>
 where
     F: Future<Output = Result<T, Failure<E>>>,
 {
@@ -214,7 +215,7 @@ where
     }
 }
 
-impl<C: Clock, O, F> Drop for Race<'_, C, O, F> {
+impl<C: Clock, O, F, W: Watch> Drop for Race<'_, C, O, F, W> {
     fn drop(&mut self) {
         if self.attempts.is_empty() {
             return;
@@ -222,5 +223,9 @@ impl<C: Clock, O, F> Drop for Race<'_, C, O, F> {
         let now = self.layer.clock.now();
         let mut delay = self.layer.delay();
         self.attempts.iter().for_each(|cut| delay.on_attempt(now, now - cut.begun, true));
+        drop(delay);
+        for cut in &self.attempts {
+            self.watch.on_event(now, Event::HedgeCancelled { attempt: cut.number });
+        }
     }
 }

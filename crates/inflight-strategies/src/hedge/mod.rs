@@ -12,9 +12,16 @@
 //! collapses a pool. Without stragglers it buys nothing: U(300, 1200) ms has none. If losers are not cancelled every hedge is
 //! paid in full; layers that detach their work (`timeout` with `late = "detach"`) do that.
 //!
-//! **Knobs.** `after` (a duration, or a quantile with `min-samples`, default 100, over `window`, default 30 s, at least `floor`,
-//! default 1 ms: Finagle); `attempts` (calls in all, 2 to 8, default 2; gRPC caps at 5); `budget` (default 5 % of the requests
-//! and no minimum, in the manner of Finagle's own budget for backups).
+//! **Knobs.** Written `{ hedge = { after = "p95", … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `after` | duration, or a quantile | required | – |
+//! | `attempts` | calls in all, 2 to 8 | `2` | Dean and Barroso; gRPC caps at 5 |
+//! | `budget` | as for [retries](crate::retry), or `"retry"`: that of the retry around it | `{ ratio = "5%" }` | ours, in the manner of Finagle's for backups |
+//! | `min-samples` | calls; with a quantile | `100` | ours |
+//! | `window` | duration; with a quantile | `"30s"` | Finagle |
+//! | `floor` | duration; with a quantile | `"1ms"` | Finagle |
 //!
 //! **Where it comes from.** Dean and Barroso, "The Tail at Scale", 2013; Finagle's `BackupRequestFilter`; gRPC's proposal A6.
 //! The quantile counts attempts that were cut short for what they are (Kaplan and Meier 1958): no survivor bias.

@@ -9,7 +9,7 @@
 //! **When it harms.** Where waiting is not the trouble: copies on one replica, or behind one queue, only make the queue longer. Two
 //! replicas that are both idle begin at the same moment; one of them has been asked in vain.
 //!
-//! **Knobs.** None: as many copies as replicas, of which there are two in the paper.
+//! **Knobs.** As many copies as there are replicas; Dean and Barroso send two. The lab's files cannot name it: they have one Service B.
 //!
 //! **Where it comes from.** "Tied requests" in Dean and Barroso, "The Tail at Scale", 2013. There the second copy is sent a few
 //! milliseconds later, so that idle replicas do not collide over a network; here claims are made in one memory and collide never.

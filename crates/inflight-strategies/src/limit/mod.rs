@@ -12,9 +12,14 @@
 //! **When it harms.** In front of a dependency that does not suffer from concurrency it only adds a queue: 20 permits at
 //! 0.75 s serve 28/s whatever the dependency could do. In front of a FIFO pool of the same size it changes no percentile.
 //!
-//! **Knobs.** `permits` (calls, 1 to 1,000,000, or a limiter, no default); `queue` (calls, default 10,000, `"unbounded"` only
-//! when written; 0 rejects at once; or a queue with rules); `max-wait` (duration up to 1 h, default none); `partitions`
-//! (shares of classes, default none). A call may weigh several permits; one that weighs more than there are goes in alone.
+//! **Knobs.** `permits` must be given. A call may weigh several permits; one that weighs more than there are goes in alone. Written `{ limit = { permits = 20, … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `permits` | calls, 1 to 1,000,000, or a limiter: [adaptive] | required | – |
+//! | `queue` | calls that may wait; 0 rejects at once, `"unbounded"` must be written; or a [queue](crate::queue) | `10000` | ours: far beyond a healthy queue |
+//! | `max-wait` | duration, up to 1 h | none | resilience4j rejects at once |
+//! | `partitions` | shares of the classes 0, 1, …: [partitions] | `[]` | Netflix |
 //!
 //! **Where it comes from.** Dijkstra's counting semaphore; the bounded queue and wait are those of resilience4j's bulkhead.
 //!

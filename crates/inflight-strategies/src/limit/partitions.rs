@@ -10,7 +10,11 @@
 //! worst case by the sum of all shares. A limit at the very edge of what a dependency bears is then too high. Who is next is
 //! looked for along the line, so a long queue costs time with every permit that comes back.
 //!
-//! **Knobs.** `partitions` (per cent per class, class 0 first, together at most 100 %; default none).
+//! **Knobs.** Written `{ limit = { permits = 20, partitions = ["30%", "70%"] } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `partitions` | shares of the classes 0, 1, …, together at most 100 % | none | Netflix |
 //!
 //! **Where it comes from.** Netflix' concurrency-limits, `AbstractPartitionedLimiter`, whose semantics these are.
 

@@ -8,7 +8,12 @@
 //! **When it harms.** With a target near the service time's own spread it drops from a healthy system. It drops at the turn,
 //! so a call waits before it learns that it waited for nothing; and it never drops the first call of an interval.
 //!
-//! **Knobs.** `target` (duration, default 5 ms, folly), `interval` (duration, default 100 ms, folly; at least `target`).
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { codel = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `target` | duration: the shortest wait that is still fine | `"5ms"` | folly |
+//! | `interval` | duration, longer than `target` | `"100ms"` | folly |
 //!
 //! **Where it comes from.** folly's `Codel` (used by Facebook's Thrift servers), a server-side reading of Nichols and
 //! Jacobson's CoDel: it sloughs off by a fixed wait, twice the target, instead of dropping ever more often.

@@ -11,8 +11,12 @@
 //! **When it harms.** An expectation that is too high drops calls that would have made it. With neither deadlines nor
 //! `max-age` it never acts.
 //!
-//! **Knobs.** `max-age` (duration from arrival, default none: only the calls' own deadlines count); `service` (duration, the
-//! expected service time; default: measured, a moving average of completed calls as in RFC 6298).
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { deadline = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `max-age` | duration from arrival | none: only the calls' own deadlines count | – |
+//! | `service` | duration: the expected service time | none: measured, a moving average of completed calls | RFC 6298 |
 //!
 //! **Where it comes from.** Deadline propagation in RPC systems; Finagle's `DeadlineFilter` rejects what has expired. The
 //! comparison with the expected service is ours.

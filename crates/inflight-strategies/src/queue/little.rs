@@ -10,7 +10,11 @@
 //! **When it harms.** The mean says nothing of the spread: with a service that takes 1 ms or 10 s it admits too many. While
 //! a service slows down the average lags behind.
 //!
-//! **Knobs.** `target` (duration, wait and service together, no default).
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { bound = { little = { target = "2s" } } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `target` | duration, wait and service together | required | – |
 //!
 //! **Where it comes from.** Little (1961); as a load shedder: the crate little-loadshedder, whose bound is
 //! concurrency·(target/latency − 1), at least 1. It also climbs the concurrency; here that is the limit's business.

@@ -1,4 +1,4 @@
-//! Who waits for a limit's permits, who is next, and who is dropped.
+//! Queue: who waits for a limit's permits, who is next, and who is dropped.
 //!
 //! **What it does.** A queue is an [`Order`] (fifo, lifo, adaptive lifo, priority), a [`Bound`] (a number, Little's law, or
 //! none) and any of four rules that drop: [`ramp`] and [`pid`] when a call arrives, [`codel`] and [`deadline`] when its turn
@@ -10,7 +10,16 @@
 //! **When it harms.** A bound that is too small sheds bursts that would have been absorbed; an order other than fifo makes
 //! some wait without end unless the wait is bounded as well.
 //!
-//! **Knobs.** See each rule. `bound` (calls, default 10,000, source: ours, far beyond what a healthy system queues).
+//! **Knobs.** Each rule has knobs of its own. Written `{ limit = { permits = 20, queue = { … } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `bound` | calls that may wait, or `"unbounded"`, or by [time](little) | `10000` | ours: far beyond a healthy queue |
+//! | `order` | see [order] | `"fifo"` | – |
+//! | `ramp` | see [ramp] | none | failsafe-go |
+//! | `pid` | see [pid] | none | ours, after Uber |
+//! | `codel` | see [codel] | none | folly |
+//! | `deadline` | see [deadline] | none | ours |
 //!
 //! **Where it comes from.** Each rule names its source. That order and dropping are two choices, not one list of queues, is
 //! ours; Facebook's services combine CoDel with adaptive lifo (Maurer, "Fail at Scale", ACM Queue 2015).
@@ -19,7 +28,7 @@ pub mod codel;
 pub mod deadline;
 mod discipline;
 pub mod little;
-mod order;
+pub mod order;
 pub mod pid;
 pub mod ramp;
 

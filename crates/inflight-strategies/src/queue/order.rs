@@ -10,8 +10,11 @@
 //! **When it harms.** Lifo is unfair and starves the oldest: it needs a bounded wait. Priority without a bound on the wait
 //! starves the least important for as long as the overload lasts.
 //!
-//! **Knobs.** `adaptive-lifo`: `threshold` (waiting calls from which it is lifo; default: as many as the limit, so that the
-//! wait has reached about one service time; source: ours. The published description says only "when a queue has formed").
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { order = { adaptive-lifo = { … } } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `threshold` | calls waiting from which it is lifo | none: as many as the limit, about one service time | ours: Facebook says only "when a queue has formed" |
 //!
 //! **Where it comes from.** Adaptive lifo: Maurer, "Fail at Scale", ACM Queue 2015. Lifo with a bounded backlog: Netflix'
 //! `LifoBlockingLimiter` (backlog 100, wait 1 s). Five priorities: failsafe-go.

@@ -11,7 +11,14 @@
 //! **When it harms.** With few calls per interval the flows are noise, and so is the share. It turns calls away at their
 //! arrival, also the ones that a short burst would have let wait.
 //!
-//! **Knobs.** `interval` (duration, default 500 ms), `kp`, `ki`, `kd` (no unit, defaults 0.1, 0.05, 0). All ours.
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { pid = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `interval` | duration | `"500ms"` | ours |
+//! | `kp` | per step of the error, 0 to 10 | `0.1` | ours |
+//! | `ki` | per interval and error, 0 to 10 | `0.05` | ours |
+//! | `kd` | per change of the step, 0 to 10 | `0` | ours |
 //!
 //! **Where it comes from.** In the manner of the rejector of Uber's Cinnamon (2023), which is described in public as a PID
 //! controller on the queue's inflow and outflow with a correction for free permits. Its exact error and gains are not

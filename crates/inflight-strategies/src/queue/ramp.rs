@@ -9,7 +9,12 @@
 //! **When it harms.** It turns calls away while there is still room. In front of a limit that is far too high the ramp
 //! begins far too late, since it is measured in limits.
 //!
-//! **Knobs.** `from` (multiples of the limit, default 2, failsafe-go's prioritized limiter), `to` (the same, default 3).
+//! **Knobs.** Written `{ limit = { permits = 20, queue = { ramp = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `from` | multiples of the limit, 0 to 10,000 | `2` | failsafe-go's prioritized limiter |
+//! | `to` | multiples of the limit, from `from` to 10,000 | `3` | failsafe-go's prioritized limiter |
 //!
 //! **Where it comes from.** failsafe-go's queueing adaptive limiter. Random early detection (Floyd and Jacobson 1993) is the
 //! same idea for routers.

@@ -1,10 +1,19 @@
-//! AWS's adaptive mode: a client that learns at which rate it is not throttled.
+//! Adaptive pace: a client that learns at which rate it is not throttled.
 //!
-//! Off until the first throttled answer. From then on every attempt takes tokens from a bucket whose fill rate follows
-//! CUBIC (Ha, Rhee, Xu 2008): cut to 0.7 of the measured rate when throttled, then back along 0.4·(t − k)³ + w, never above
-//! twice the measured rate and never below 0.5/s. An attempt that finds too few tokens waits for them.
+//! **What it does.** Nothing until the first throttled answer. From then on every attempt takes tokens from a bucket whose fill rate
+//! follows CUBIC (Ha, Rhee, Xu 2008): cut to 0.7 of the measured rate when throttled, then back along 0.4·(t − k)³ + w, never
+//! above twice the measured rate and never below 0.5/s. An attempt that finds too few tokens waits for them.
 //!
-//! The constants and steps are those of the AWS SDKs' client rate limiter.
+//! **Which failure it answers.** A dependency with a quota that nobody told: calls above it are refused, and retried.
+//!
+//! **When it harms.** It waits without saying no: a queue forms inside the client, unless a timeout or a limit stands around it. One
+//! throttled answer slows down every call that shares the client.
+//!
+//! **Knobs.** None. Written `{ retry = { pace = "adaptive" } }`.
+//!
+//! **Where it comes from.** The adaptive retry mode of the AWS SDKs; constants and steps are those of their client rate limiter.
+//!
+//! **Slow services.** Rates are measured over half a second: below a few calls per second the measure is noise.
 
 use crate::rt::Instant;
 use std::time::Duration;

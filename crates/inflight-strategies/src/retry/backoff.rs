@@ -1,4 +1,26 @@
-//! How long to wait before trying again.
+//! Backoff: how long to wait before trying again.
+//!
+//! **What it does.** Nothing, the same time always, or a time that doubles up to a cap; alone or with jitter: full (anything
+//! from 0 to that time), equal (its half, and anything up to the other half) or decorrelated (anything from the base to three times the
+//! wait before).
+//!
+//! **Which failure it answers.** Clients that failed together and come back together: without jitter they meet again, wave after
+//! wave.
+//!
+//! **When it harms.** It delays load and removes none: in an open loop new requests do not wait for the old ones. With three
+//! retries and no budget a pool that has tipped over stays there with any jitter.
+//!
+//! **Knobs.** Written `{ retry = { backoff = { full-jitter = { base = "100ms", cap = "2s", … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `base` | duration before the second attempt | required | – |
+//! | `cap` | duration | required | – |
+//! | `factor` | 1 to 10; decorrelated jitter has none | `2` | AWS |
+//!
+//! **Where it comes from.** Brooker, "Exponential Backoff And Jitter", AWS 2015; base, cap and factor as in AWS's standard mode.
+//!
+//! **Slow services.** A base below the service time retries into the same overload: a second for a service that takes 0.75 s.
 
 use crate::{rt::Rng, units::scaled};
 use std::time::Duration;

@@ -1,7 +1,24 @@
-//! The token bucket of AWS's standard retry mode: retries cost, success pays back.
+//! Retry bucket: retries cost tokens, success pays them back.
 //!
-//! The bucket begins full. A retry costs 5 tokens, one after a timeout 10; a retry that succeeds gives back what it cost, a
-//! first attempt that succeeds gives one. There is no refill by time: a dependency that stays down gets no retries.
+//! **What it does.** The bucket begins full. A retry costs 5 tokens, one after a timeout 10; a retry that succeeds gives back what it
+//! cost, a first attempt that succeeds gives one. There is no refill by time.
+//!
+//! **Which failure it answers.** A dependency that stays down: after a hundred retries there are no more, until something succeeds.
+//!
+//! **When it harms.** With a small client: 500 tokens are a hundred retries, minutes of them at a few per second. It knows no
+//! share of the traffic: failures that a second attempt cures are retried in full, however many.
+//!
+//! **Knobs.** Written `{ retry = { budget = { bucket = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `capacity` | tokens | `500` | AWS |
+//! | `cost` | tokens | `5` | AWS |
+//! | `timeout-cost` | tokens | `10` | AWS |
+//!
+//! **Where it comes from.** The standard retry mode of the AWS SDKs.
+//!
+//! **Slow services.** At 20/s take a capacity of 50: it is then empty within seconds, not within a minute.
 
 /// Sizes and costs, in tokens. The defaults are those of the AWS SDKs (standard mode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

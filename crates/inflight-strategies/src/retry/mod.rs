@@ -12,9 +12,15 @@
 //! without a minimum, or one that stops while failures prevail, cures it. On work that is not idempotent it does harm
 //! twice. In several layers of a system attempts multiply.
 //!
-//! **Knobs.** `attempts` (calls, 2 to 64, the first included; default 3, AWS); `backoff` (default full jitter from 1 s to 20 s,
-//! AWS); `budget` (default the AWS bucket: 500 tokens); `on` (default failed and timed-out: a rejection asks for less);
-//! `pace` (default none).
+//! **Knobs.** Written `{ retry = { … } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `attempts` | calls, the first included, 2 to 64 | `3` | AWS |
+//! | `backoff` | see [backoff] | `{ full-jitter = { base = "1s", cap = "20s" } }` | AWS |
+//! | `budget` | see [ratio], [bucket], [throttle] | `{ bucket = { capacity = 500 } }` | AWS |
+//! | `on` | any of `"failed"`, `"timed-out"`, `"rejected"` | `["failed", "timed-out"]` | ours: a rejection asks for less |
+//! | `pace` | `"none"`, or `"adaptive"`: see [adaptive] | `"none"` | AWS |
 //!
 //! **Where it comes from.** Backoff and jitter: Brooker 2015. Budgets: Finagle's `RetryBudget`, AWS's standard and adaptive
 //! modes, gRPC's proposal A6.
@@ -23,14 +29,14 @@
 //! second. At 20/s the minimum alone allows as many retries as half of the traffic, and 500 tokens last for 50 to 100 retries in a
 //! row: there, a ratio of 10 % with `min = "0/s"`, or a throttle of 10 tokens, acts within seconds.
 
-mod adaptive;
-mod backoff;
-mod bucket;
+pub mod adaptive;
+pub mod backoff;
+pub mod bucket;
 mod budget;
 mod course;
 mod layer;
-mod ratio;
-mod throttle;
+pub mod ratio;
+pub mod throttle;
 
 pub use adaptive::{Kind, RateLimiter};
 pub use backoff::{Backoff, DEFAULT_FACTOR, Delays, MAX_BACKOFF, Steps};

@@ -1,8 +1,27 @@
-//! A budget in proportion to the traffic: so many retries per request, and so many per second besides.
+//! Retry budget: so many retries per request, and so many per second besides.
 //!
-//! The rules are those of Finagle's `RetryBudget`: every request is a deposit that expires after `ttl`, every retry a
-//! withdrawal that is forgotten after `ttl` as well, and `min` · `ttl` retries stand in reserve. Finagle counts in whole
-//! tokens and cuts 1000/ratio down; this one counts in billionths of a retry, so that the ratio holds for every value.
+//! **What it does.** Every request is a deposit that expires after `ttl`, every retry a withdrawal that is forgotten after `ttl` as
+//! well, and `min` · `ttl` retries stand in reserve. A retry that is not covered is not made. Counted in billionths of a
+//! retry, so that the ratio holds for every value.
+//!
+//! **Which failure it answers.** Retries that multiply the load just when there is too much of it: with 20 % the load never
+//! grows beyond 1.2 times the requests.
+//!
+//! **When it harms.** With a minimum that is large beside the traffic: 10/s on 20 requests per second are half as much again, and
+//! keep an overload alive. Where failures come in short clusters it runs dry in the middle of one.
+//!
+//! **Knobs.** Written `{ retry = { budget = { ratio = "20%", … } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `ratio` | share of the requests | required | Finagle has 20 % |
+//! | `min` | retries per second | `"0/s"` | ours: Finagle's 10/s keeps a small client's overload alive |
+//! | `ttl` | duration | `"10s"` | Finagle |
+//!
+//! **Where it comes from.** Finagle's `RetryBudget`, which counts in whole tokens and cuts 1000/ratio down.
+//!
+//! **Slow services.** Ten seconds at 20/s are 200 deposits: 20 % of them are 40 retries, enough to notice a dip and not to feed
+//! one. The minimum stays at 0.
 
 use crate::{rt::Instant, window::Slices};
 use std::time::Duration;

@@ -1,7 +1,24 @@
-//! gRPC's retry throttling (proposal A6): retries stop while too many attempts fail.
+//! Retry throttle: retries stop while too many attempts fail.
 //!
-//! Tokens begin at their maximum; a failure takes one, a success gives `ratio` back, and nobody retries or hedges unless
-//! more than half of the tokens are there. Values are kept to three decimals, as in grpc-java.
+//! **What it does.** Tokens begin at their maximum; a failure takes one, a success gives `ratio` back, and nobody retries or hedges
+//! unless more than half of the tokens are there. Values are kept to three decimals, as in grpc-java.
+//!
+//! **Which failure it answers.** Retries against a server that fails most of its calls: with ten tokens five failures in a row
+//! stop them, and from empty 51 successes let them begin again.
+//!
+//! **When it harms.** With many calls per second ten tokens are nothing: a cluster of failures by chance stops all retries.
+//! Failure rates above ratio/(1 + ratio), 9 % for 0.1, stop them for good.
+//!
+//! **Knobs.** Written `{ retry = { budget = { throttle = { tokens = 10, ratio = 0.1 } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `tokens` | tokens, up to 1000 | required | A6 shows 10 |
+//! | `ratio` | tokens per success | required | A6 shows 0.1 |
+//!
+//! **Where it comes from.** gRPC's proposal A6, "client retries": `retryThrottling`, which each service sets for itself.
+//!
+//! **Slow services.** Nothing to scale: it counts calls, not time.
 
 /// gRPC keeps three decimals.
 const ONE: u32 = 1_000;

@@ -141,13 +141,14 @@ fn breakwater_refuses_who_has_no_credit() {
             0ms  u2 Admitted { waited: 0ns }
             1ms  u3 Rejected(LimitReached)
             1ms  u3 ← rejected by breakwater: limit reached
-            1ms  v1 Rejected(LimitReached)
-            1ms  v1 ← rejected by breakwater: limit reached
             25ms  u1 worked
             25ms  u1 ← ok
             25ms  u2 worked
             25ms  u2 ← ok
+            25ms  v1 Admitted { waited: 24ms }
             50ms  u4 Admitted { waited: 0ns }
+            50ms  v1 worked
+            50ms  v1 ← ok
             50ms  u5 Admitted { waited: 0ns }
             55ms  u4 worked
             55ms  u4 ← ok

@@ -31,16 +31,18 @@ fn tower_hedge_orig_completes_first_and_hedge_completes_first() {
         config(2),
         "a@0/9 b@100/15,20 c@200/30,5",
         expect![[r#"
-        9ms  a worked
-        9ms  a ← ok
-        110ms  b Hedged { attempt: 1 }
-        115ms  b worked
-        115ms  b ← ok
-        210ms  c Hedged { attempt: 1 }
-        215ms  c#1 worked
-        215ms  c HedgeWon { attempt: 1 }
-        215ms  c ← ok
-    "#]],
+            9ms  a worked
+            9ms  a ← ok
+            110ms  b Hedged { attempt: 1 }
+            115ms  b worked
+            115ms  b HedgeCancelled { attempt: 1 }
+            115ms  b ← ok
+            210ms  c Hedged { attempt: 1 }
+            215ms  c#1 worked
+            215ms  c HedgeWon { attempt: 1 }
+            215ms  c HedgeCancelled { attempt: 0 }
+            215ms  c ← ok
+        "#]],
     );
 }
 
@@ -50,13 +52,16 @@ fn up_to_the_number_of_attempts_are_sent() {
         config(4),
         "a@0/100,100,100,7",
         expect![[r#"
-        10ms  a Hedged { attempt: 1 }
-        20ms  a Hedged { attempt: 2 }
-        30ms  a Hedged { attempt: 3 }
-        37ms  a#3 worked
-        37ms  a HedgeWon { attempt: 3 }
-        37ms  a ← ok
-    "#]],
+            10ms  a Hedged { attempt: 1 }
+            20ms  a Hedged { attempt: 2 }
+            30ms  a Hedged { attempt: 3 }
+            37ms  a#3 worked
+            37ms  a HedgeWon { attempt: 3 }
+            37ms  a HedgeCancelled { attempt: 0 }
+            37ms  a HedgeCancelled { attempt: 1 }
+            37ms  a HedgeCancelled { attempt: 2 }
+            37ms  a ← ok
+        "#]],
     );
 }
 
@@ -66,24 +71,25 @@ fn a_failure_sends_the_next_at_once_and_the_last_is_the_answer() {
         config(3),
         "a@0/3!,4 b@100/3!,4!,5! c@200/12!,30",
         expect![[r#"
-        3ms  a worked
-        3ms  a Hedged { attempt: 1 }
-        7ms  a#1 worked
-        7ms  a HedgeWon { attempt: 1 }
-        7ms  a ← ok
-        103ms  b worked
-        103ms  b Hedged { attempt: 1 }
-        107ms  b#1 worked
-        107ms  b Hedged { attempt: 2 }
-        112ms  b#2 worked
-        112ms  b ← broken
-        210ms  c Hedged { attempt: 1 }
-        212ms  c worked
-        212ms  c Hedged { attempt: 2 }
-        240ms  c#1 worked
-        240ms  c HedgeWon { attempt: 1 }
-        240ms  c ← ok
-    "#]],
+            3ms  a worked
+            3ms  a Hedged { attempt: 1 }
+            7ms  a#1 worked
+            7ms  a HedgeWon { attempt: 1 }
+            7ms  a ← ok
+            103ms  b worked
+            103ms  b Hedged { attempt: 1 }
+            107ms  b#1 worked
+            107ms  b Hedged { attempt: 2 }
+            112ms  b#2 worked
+            112ms  b ← broken
+            210ms  c Hedged { attempt: 1 }
+            212ms  c worked
+            212ms  c Hedged { attempt: 2 }
+            240ms  c#1 worked
+            240ms  c HedgeWon { attempt: 1 }
+            240ms  c HedgeCancelled { attempt: 2 }
+            240ms  c ← ok
+        "#]],
     );
 }
 
@@ -112,17 +118,18 @@ fn a_budget_ends_the_sending() {
         Config { budget, ..config(2) },
         "a@0/20,1 b@30/20,1 c@100/20,1",
         expect![[r#"
-        10ms  a BudgetEmpty
-        20ms  a worked
-        20ms  a ← ok
-        40ms  b Hedged { attempt: 1 }
-        41ms  b#1 worked
-        41ms  b HedgeWon { attempt: 1 }
-        41ms  b ← ok
-        110ms  c BudgetEmpty
-        120ms  c worked
-        120ms  c ← ok
-    "#]],
+            10ms  a BudgetEmpty
+            20ms  a worked
+            20ms  a ← ok
+            40ms  b Hedged { attempt: 1 }
+            41ms  b#1 worked
+            41ms  b HedgeWon { attempt: 1 }
+            41ms  b HedgeCancelled { attempt: 0 }
+            41ms  b ← ok
+            110ms  c BudgetEmpty
+            120ms  c worked
+            120ms  c ← ok
+        "#]],
     );
 }
 
@@ -132,11 +139,15 @@ fn a_caller_who_leaves_cancels_all_attempts() {
         config(3),
         "a@0/100~25 b@30/100~5",
         expect![[r#"
-        10ms  a Hedged { attempt: 1 }
-        20ms  a Hedged { attempt: 2 }
-        25ms  a went away
-        35ms  b went away
-    "#]],
+            10ms  a Hedged { attempt: 1 }
+            20ms  a Hedged { attempt: 2 }
+            25ms  a HedgeCancelled { attempt: 0 }
+            25ms  a HedgeCancelled { attempt: 1 }
+            25ms  a HedgeCancelled { attempt: 2 }
+            25ms  a went away
+            35ms  b HedgeCancelled { attempt: 0 }
+            35ms  b went away
+        "#]],
     );
 }
 
@@ -147,21 +158,23 @@ fn a_quantile_is_learned_from_all_attempts() {
         Config { after, ..config(2) },
         "a@0/8 b@10/8 c@20/30 d@2000/30,1 e@4000/30,1",
         expect![[r#"
-        8ms  a worked
-        8ms  a ← ok
-        18ms  b worked
-        18ms  b ← ok
-        50ms  c worked
-        50ms  c ← ok
-        2008.063ms  d Hedged { attempt: 1 }
-        2009.063ms  d#1 worked
-        2009.063ms  d HedgeWon { attempt: 1 }
-        2009.063ms  d ← ok
-        4008.063ms  e Hedged { attempt: 1 }
-        4009.063ms  e#1 worked
-        4009.063ms  e HedgeWon { attempt: 1 }
-        4009.063ms  e ← ok
-    "#]],
+            8ms  a worked
+            8ms  a ← ok
+            18ms  b worked
+            18ms  b ← ok
+            50ms  c worked
+            50ms  c ← ok
+            2008.063ms  d Hedged { attempt: 1 }
+            2009.063ms  d#1 worked
+            2009.063ms  d HedgeWon { attempt: 1 }
+            2009.063ms  d HedgeCancelled { attempt: 0 }
+            2009.063ms  d ← ok
+            4008.063ms  e Hedged { attempt: 1 }
+            4009.063ms  e#1 worked
+            4009.063ms  e HedgeWon { attempt: 1 }
+            4009.063ms  e HedgeCancelled { attempt: 0 }
+            4009.063ms  e ← ok
+        "#]],
     );
 }
 

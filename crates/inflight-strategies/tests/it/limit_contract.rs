@@ -6,7 +6,7 @@ use inflight_strategies::{
     event::{Event, Observer, Watch},
     limit::{
         Config, LimitLayer, Permits, Tickets,
-        adaptive::{self, Range, aimd, bbr, correlation, envoy, gradient, gradient2, vegas, windowed},
+        adaptive::{self, Range, aimd, arc, bbr, correlation, envoy, gradient, gradient2, vegas, windowed},
     },
     queue::{self, Bound, Order, Ticket, codel, deadline, little, pid, ramp},
     rt::{Clock as _, Executor as _, Instant, Task as _, race},
@@ -179,6 +179,7 @@ fn any_permits() -> impl Strategy<Value = Permits> {
             min_window: ms(10),
             ..Default::default()
         })),
+        Just(adaptive::Config::Arc(arc::Config::default())),
         Just(adaptive::Config::Bbr(bbr::Config { window: ms(100), buckets: 5, trigger: 0 })),
     ];
     prop_oneof![(1u32..6).prop_map(Permits::Fixed), adaptive.prop_map(Permits::Adaptive)]

@@ -203,6 +203,15 @@ fn read_beside(file: &str, name: &str) -> Result<String, String> {
     read(&beside.join(name), MAX_DATA).map_err(|e| e.to_string())
 }
 
+/// Reads a file of at most `most` bytes.
+pub(super) fn read_text(path: &Path, most: usize) -> std::io::Result<String> {
+    let text = read(path, most)?;
+    match text.len() > most {
+        true => Err(std::io::Error::other(format!("larger than {most} bytes"))),
+        false => Ok(text),
+    }
+}
+
 /// Reads at most `most` bytes and one more, so that what is too large is seen to be.
 pub(super) fn read(path: &Path, most: usize) -> std::io::Result<String> {
     let mut text = String::new();

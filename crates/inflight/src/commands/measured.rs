@@ -1,20 +1,17 @@
-//! What `run` and `load` have in common: how a measurement is shown while it lasts, and what becomes of its books.
+//! What `run` and `load` have in common: what becomes of a measurement's books.
 
 use super::library::Source;
-use crate::{live, terminal::StatusLine};
 use inflight_lab::{
     experiment::{
         ArmOutcome, Document, ExperimentOutcome, Phase, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA,
         Validity,
     },
     judge::{Judge, answer, judge_virtually},
-    load::Driver,
-    record::{Record, Recorder},
+    record::Record,
     twin::TimerError,
     workload::Workload,
 };
-use inflight_strategies::rt::Clock as _;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// The books of one arm: all its rounds together, and the figures of each.
 #[derive(Debug)]
@@ -218,18 +215,6 @@ impl<'a> Subject<'a> {
             sweep: None,
             answer: None,
         }
-    }
-}
-
-/// Shows how it goes, twice a second, until it is aborted. `label` stands first.
-pub(super) async fn progress(label: String, recorders: Vec<Arc<Recorder>>, driver: Driver<live::World>) {
-    let (status, world) = (StatusLine::new(), &driver.world);
-    let total = driver.workload.duration.as_secs_f64();
-    loop {
-        let passed = (world.now() - driver.start).as_secs_f64().min(total);
-        let in_flight: Vec<String> = recorders.iter().map(|r| r.in_flight().to_string()).collect();
-        status.show(&format!("▸ {label}{passed:.0} s of {total:.0} s  in flight {}", in_flight.join("  ")));
-        world.sleep_until(world.now() + Duration::from_millis(500)).await;
     }
 }
 

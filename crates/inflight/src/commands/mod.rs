@@ -19,6 +19,7 @@ mod serve;
 mod show;
 mod sim;
 mod suite;
+mod target;
 mod target_app;
 mod tune;
 mod under_way;
@@ -42,7 +43,7 @@ pub enum Exit {
     Failed = 1,
     /// What it was given cannot be used.
     BadInput = 2,
-    /// It measured, and what was expected did not come out.
+    /// It measured, and something that was expected does not hold.
     Missed = 3,
     /// It measured, but the figures cannot be trusted.
     Invalid = 4,
@@ -88,6 +89,7 @@ pub fn dispatch(cli: Cli) -> Exit {
         Some(Command::Tune(flags)) => tune::run(&flags),
         Some(Command::Serve(flags)) => serve::run(&flags),
         Some(Command::Load(flags)) => load::run(&flags),
+        Some(Command::Target(flags)) => target::run(&flags),
         Some(Command::Check(flags)) => check::run(&flags),
         Some(Command::Show(flags)) => show::run(&flags),
         Some(Command::Report(flags)) => report::run(&flags),

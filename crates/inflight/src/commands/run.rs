@@ -196,7 +196,7 @@ pub(super) fn save_run(dir: &RunDir, outcome: &RunOutcome) -> anyhow::Result<()>
 }
 
 /// Latencies in the interval-log format of HdrHistogram, in microseconds, one line per arm and kind.
-fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
     let (mut out, mut serializer) = (Vec::new(), V2DeflateSerializer::new());
     let mut log = IntervalLogWriterBuilder::new()
         .add_comment("latency from the intended start, in microseconds")
@@ -219,7 +219,8 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     }
     say("");
     let path = dir.path.display();
-    print(&report::result(outcome, width(), &*ink()));
+    let shown = if flags.choice.details { report::result } else { report::summary };
+    print(&shown(outcome, width(), &*ink()));
     let only: String = flags.only.iter().map(|arm| format!(" --only {arm}")).collect();
     let files: String = folders.iter().map(|folder| format!(" {path}/{folder}experiment.toml")).collect();
     let before = runs::before(&flags.runs.dir, outcome);

@@ -18,10 +18,15 @@ pub(super) struct TargetApp {
 impl TargetApp {
     /// Starts `inflight serve` for the configuration or experiment in `file` on a free port; `seed` decides everything random.
     pub(super) fn start(file: &Path, seed: u64) -> anyhow::Result<TargetApp> {
+        let file = file.to_string_lossy().into_owned();
+        TargetApp::start_with(&["serve".into(), "--config".into(), file, "--seed".into(), seed.to_string()])
+    }
+
+    /// Starts this program with these arguments, on a free port.
+    pub(super) fn start_with(arguments: &[String]) -> anyhow::Result<TargetApp> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut command = Command::new(program);
-        command.args(["serve", "--port", "0", "--until-stdin-closes", "--config"]).arg(file);
-        command.args(["--seed", &seed.to_string()]);
+        command.args(arguments).args(["--port", "0", "--until-stdin-closes"]);
         // Measured as configured: the caller's overrides are for `serve`, and telemetry would go under the same name.
         ["PORT", "B_CONCURRENCY_LIMIT", "ASYNC_TIMEOUT_MS", "OTEL_EXPORTER_OTLP_ENDPOINT"].iter().for_each(
             |name| {
@@ -39,10 +44,7 @@ impl TargetApp {
         let Some(address) = address else {
             let _ = child.kill();
             let status = child.wait()?;
-            anyhow::bail!(
-                "the app did not start ({status}); try `inflight serve --config {}`",
-                file.display()
-            );
+            anyhow::bail!("the app did not start ({status}); try `inflight {}`", arguments.join(" "));
         };
         Ok(TargetApp { child, address })
     }

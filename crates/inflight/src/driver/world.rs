@@ -58,7 +58,7 @@ where
 }
 
 impl World {
-    /// From now on nobody waits for answers: every wait of [`over`] ends.
+    /// From now on nobody waits for answers: every wait for one ends.
     pub fn give_up() {
         core::with(Core::give_up);
     }

@@ -1,12 +1,15 @@
 //! The instruments of requests and services, bound to their labels beforehand: a request hashes no label and allocates
 //! nothing to be counted.
 
-use super::names;
+use super::{
+    decisions::{Instruments, Layers},
+    names,
+};
 use crate::app::status;
 use inflight_lab::{
     call::{Place, Sink, Which},
     experiment::Document,
-    stack::LayerSpec,
+    stack::{EndpointSpec, LayerSpec},
 };
 use inflight_strategies::{event::Event, rt::Instant, service::Outcome};
 use opentelemetry::{
@@ -26,7 +29,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-fn histogram(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
+pub(super) fn histogram_ms(meter: &Meter, name: &'static str, description: &'static str) -> Histogram<f64> {
     // No unit: it stands in the name.
     let builder = meter.f64_histogram(name).with_description(description);
     builder.with_boundaries(BOUNDS_MS.to_vec()).build()
@@ -46,6 +49,7 @@ struct EndpointMetrics {
     /// By status, in the order of [`status::STATUSES`].
     ended: [OnceLock<Ended>; status::STATUSES.len()],
     wait: Option<BoundHistogram<f64>>,
+    layers: Vec<Layers>,
     path: String,
     requests: Counter<u64>,
     durations: Histogram<f64>,
@@ -70,8 +74,9 @@ impl Metrics {
             meter.i64_up_down_counter(names::HTTP_INFLIGHT).with_description("Requests inside now").build();
         let requests =
             meter.u64_counter(names::HTTP_REQUESTS).with_description("Requests that ended").build();
-        let durations = histogram(meter, names::HTTP_REQUEST_DURATION, "How long requests were inside");
-        let waits = histogram(meter, names::SEMAPHORE_WAIT, "How long calls of B waited for a permit");
+        let durations = histogram_ms(meter, names::HTTP_REQUEST_DURATION, "How long requests were inside");
+        let waits = histogram_ms(meter, names::SEMAPHORE_WAIT, "How long calls of B waited for a permit");
+        let strategies = Instruments::new(meter);
         let endpoints = document.endpoints.iter().map(|spec| {
             let path = format!("/{}", spec.name);
             let labels = [KeyValue::new(names::ENDPOINT, path.clone())];
@@ -80,6 +85,7 @@ impl Metrics {
                 inflight: inflight.bind(&labels),
                 ended: Default::default(),
                 wait: has_limit.then(|| waits.bind(&labels)),
+                layers: layers(&strategies, &path, spec),
                 path,
                 requests: requests.clone(),
                 durations: durations.clone(),
@@ -105,7 +111,7 @@ impl ServiceMetrics {
     fn both(meter: &Meter) -> [ServiceMetrics; 2] {
         let inflight = meter.i64_up_down_counter(names::SERVICE_INFLIGHT);
         let inflight = inflight.with_description("Calls inside a service now").build();
-        let duration = histogram(meter, names::SERVICE_DURATION, "How long a service took");
+        let duration = histogram_ms(meter, names::SERVICE_DURATION, "How long a service took");
         let errors = meter.u64_counter(names::SERVICE_ERRORS).with_description("Calls that failed").build();
         [Which::A, Which::B].map(|which| {
             let labels = [KeyValue::new(names::SERVICE, which.name())];
@@ -133,6 +139,15 @@ impl ServiceMetrics {
 }
 
 impl EndpointMetrics {
+    fn on_layer(&self, around: Option<Which>, name: &str, event: Event) {
+        if let (Some(wait), Some(Which::B), Event::Admitted { waited }) = (&self.wait, around, event) {
+            wait.record(ms(waited));
+        }
+        if let Some(layers) = self.layers.iter().find(|layers| layers.are(around, name)) {
+            layers.on_event(event);
+        }
+    }
+
     fn ended(&self, outcome: Outcome) -> &Ended {
         let code = status::code(outcome);
         let place = status::STATUSES.iter().position(|s| *s == code).expect("every code is in the list");
@@ -161,18 +176,26 @@ impl EndpointMetrics {
     }
 }
 
+/// One set of instruments for every kind of layer in every list of `spec`.
+fn layers(strategies: &Instruments, path: &str, spec: &EndpointSpec) -> Vec<Layers> {
+    let lists = [(None, &spec.whole), (Some(Which::A), &spec.a), (Some(Which::B), &spec.b)];
+    let mut all: Vec<Layers> = Vec::new();
+    for (around, layer) in lists.into_iter().flat_map(|(around, list)| list.iter().map(move |l| (around, l)))
+    {
+        if !all.iter().any(|known| known.are(around, layer.name())) {
+            all.push(strategies.of(path, around, layer));
+        }
+    }
+    all
+}
+
 impl Sink for Metrics {
     fn on_event(&self, endpoint: usize, place: Place, _: u64, _: Instant, event: Event) {
         let metrics = &self.endpoints[endpoint];
         match place {
             Place::Endpoint => metrics.on_event(event),
             Place::Service(which) => self.services[which as usize].on_event(event),
-            Place::Layer { around: Some(Which::B), .. } => {
-                if let (Some(wait), Event::Admitted { waited }) = (&metrics.wait, event) {
-                    wait.record(ms(waited));
-                }
-            }
-            Place::Layer { .. } => {}
+            Place::Layer { around, name } => metrics.on_layer(around, name, event),
         }
     }
 }

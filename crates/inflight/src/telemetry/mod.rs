@@ -3,6 +3,7 @@
 //! One set of instruments has one reader. What it collects is the text at `/metrics`, when that is asked for, and goes out by
 //! OTLP over HTTP on schedule, if an endpoint is configured. Without one nothing is exported and nothing is said about it.
 
+mod decisions;
 mod exposition;
 mod memory;
 mod metrics;
@@ -12,6 +13,7 @@ mod reader;
 mod runtime;
 mod spans;
 
+pub mod load_text;
 pub mod names;
 
 use crate::{app::settings, live};

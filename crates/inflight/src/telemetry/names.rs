@@ -22,6 +22,13 @@ pub const SERVICE_INFLIGHT: &str = "service_inflight";
 /// How long calls of B waited for a permit, by `endpoint`.
 pub const SEMAPHORE_WAIT: &str = "serviceB_semaphore_wait_ms";
 
+/// What layers decided, by `endpoint`, `around`, `strategy`, `decision` and, where there is something to say, `why`.
+pub const STRATEGY_DECISIONS: &str = "strategy_decisions_total";
+/// How long admitted calls had waited in a layer, by `endpoint`, `around` and `strategy`.
+pub const STRATEGY_WAIT: &str = "strategy_wait_ms";
+/// Permits that a limit has now, by `endpoint`, `around` and `strategy`.
+pub const STRATEGY_LIMIT: &str = "strategy_limit";
+
 /// tokio's worker threads.
 pub const TOKIO_WORKERS: &str = "tokio_workers";
 /// tokio's tasks: what goroutines are in Go.
@@ -46,6 +53,17 @@ pub const PROCESS_OPEN_FDS: &str = "process_open_fds";
 /// Memory in use, as the program asked for it.
 pub const ALLOCATOR_ALLOCATED: &str = "allocator_allocated_bytes";
 
+/// What became of the requests of `inflight load`, by `target` and `ending`.
+pub const LOAD_REQUESTS: &str = "load_requests_total";
+/// Quantiles of the latency that it saw, by `target`, `from` (`intended` or `sent`) and `quantile`.
+pub const LOAD_LATENCY: &str = "load_latency_seconds";
+/// Quantiles of how late it began requests, by `target` and `quantile`.
+pub const LOAD_LATENESS: &str = "load_lateness_seconds";
+/// The most requests in flight, by `target`.
+pub const LOAD_IN_FLIGHT_PEAK: &str = "load_in_flight_peak";
+/// Whether its figures can be trusted, 1 or 0, by `target`.
+pub const LOAD_TRUSTWORTHY: &str = "load_trustworthy";
+
 /// 1 for the phase of a run that was heard of last, by `phase`.
 pub const LAB_PHASE: &str = "lab_phase_info";
 
@@ -55,10 +73,26 @@ pub const ENDPOINT: &str = "endpoint";
 pub const STATUS: &str = "status";
 /// The label of a service: `A` or `B`.
 pub const SERVICE: &str = "service";
+/// The label of what a layer guards: `A`, `B` or `whole`.
+pub const AROUND: &str = "around";
+/// The label of a strategy: its name in files.
+pub const STRATEGY: &str = "strategy";
+/// The label of what a strategy decided.
+pub const DECISION: &str = "decision";
+/// The label of why it did.
+pub const WHY: &str = "why";
 /// The label of a worker thread.
 pub const WORKER: &str = "worker";
 /// The label of a kind of error.
 pub const ERROR: &str = "error";
+/// The label of what a load was put on.
+pub const TARGET: &str = "target";
+/// The label of how a request ended.
+pub const ENDING: &str = "ending";
+/// The label of where a latency is counted from.
+pub const FROM: &str = "from";
+/// The label of a quantile.
+pub const QUANTILE: &str = "quantile";
 /// The label of a phase.
 pub const PHASE: &str = "phase";
 

@@ -133,8 +133,26 @@ fn what_a_limit_refuses_is_503_with_retry_after() {
 /// Method, path, and what must come back: status, type, `Allow`, body.
 type Plain = (&'static str, &'static str, u16, &'static str, Option<&'static str>, &'static str);
 
-const INDEX: &str = "Inflight: GET one of\n  /async\n  /async-limited\n  /async-timeout\n  \
-                     /async-timeout-detached\n  /sync\n  /health\n  /metrics\n";
+const INDEX: &str = "Inflight: GET one of\n  /async\n  \
+                     /async-adaptive\n  \
+                     /async-adaptive-lifo\n  \
+                     /async-breaker\n  \
+                     /async-bulkhead\n  \
+                     /async-coalesced\n  \
+                     /async-codel\n  \
+                     /async-deadline\n  \
+                     /async-hedged\n  \
+                     /async-limited\n  \
+                     /async-max-wait\n  \
+                     /async-rate-limited\n  \
+                     /async-resilient\n  \
+                     /async-retry\n  \
+                     /async-retry-budget\n  \
+                     /async-shed\n  \
+                     /async-throttled\n  \
+                     /async-timeout\n  \
+                     /async-timeout-detached\n  \
+                     /sync\n  /health\n  /metrics\n";
 const NOT_FOUND: &str = r#"{"error":"no such endpoint; GET / lists them"}"#;
 const ONLY_GET: &str = r#"{"error":"only GET"}"#;
 

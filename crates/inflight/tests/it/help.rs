@@ -1,10 +1,29 @@
 //! The help of every command, as it is read.
 
 use crate::program::{Said, inflight};
-use expect_test::{Expect, expect};
+use expect_test::{Expect, ExpectFile, expect, expect_file};
+
+/// A snapshot, beside the test or in a file of its own.
+trait Expected {
+    fn assert_eq(&self, actual: &str);
+}
+
+impl Expected for Expect {
+    #[track_caller]
+    fn assert_eq(&self, actual: &str) {
+        Expect::assert_eq(self, actual);
+    }
+}
+
+impl Expected for ExpectFile {
+    #[track_caller]
+    fn assert_eq(&self, actual: &str) {
+        ExpectFile::assert_eq(self, actual);
+    }
+}
 
 #[track_caller]
-fn check(command: &[&str], expected: Expect) {
+fn check(command: &[&str], expected: impl Expected) {
     let mut long = inflight();
     long.args(command).arg("--help");
     let said = Said::by(long);
@@ -33,13 +52,14 @@ fn of_the_program() {
                            checked for real
               serve        Serve the endpoints
               load         Drive any HTTP target, on schedule, whatever it does
+              target       Serve a target whose behaviour is known exactly, to try load drivers on
               check        Say all that is wrong with experiments and configurations
               show         Print a saved run again
               report       Write the report of a saved run: one page that needs no network and no script
               compare      Set two saved runs side by side: every figure with its difference, the interval of
                            that, and what it means
-              list         List the experiments that are built in and the runs that were saved
-              explain      Explain what the lab knows, such as the formulas of queueing theory
+              list         List the experiments that are built in, the runs that were saved, or the strategies
+              explain      Explain what the lab knows: a strategy, or a formula of queueing theory
               doctor       Look at this machine: how late its timers are, and what else gets between a run and
                            its figures
               healthcheck  Ask a running app for its health: exit 0 if it is well, 1 if not
@@ -78,6 +98,9 @@ fn of_run() {
 
                   --rounds <N>
                       Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --details
+                      Print everything about every experiment, not only the answers of several
 
                   --profile <PROFILE>
                       In which scale of time
@@ -136,6 +159,9 @@ fn of_sim() {
 
                   --rounds <N>
                       Measure every arm so often, each time with other requests [default: the experiment's]
+
+                  --details
+                      Print everything about every experiment, not only the answers of several
 
                   --profile <PROFILE>
                       In which scale of time
@@ -293,74 +319,7 @@ fn of_serve() {
 
 #[test]
 fn of_load() {
-    check(
-        &["load"],
-        expect![[r#"
-            Drive any HTTP target, on schedule, whatever it does
-
-            Usage: inflight load [OPTIONS] <URL>...
-
-            Arguments:
-              <URL>...
-                      What to drive, such as http://127.0.0.1:8080/async
-
-            Options:
-              -r, --rate <RATE>
-                      Requests per time and URL: "200/s", "120/m"
-
-                      [default: 20/s]
-
-              -d, --duration <TIME>
-                      How long requests arrive, warm-up included
-
-                      [default: 10s]
-
-                  --warmup <TIME>
-                      How much of the beginning is not counted
-
-                      [default: 0s]
-
-                  --arrivals <ARRIVALS>
-                      How requests arrive
-
-                      Possible values:
-                      - poisson:  Independent of each other
-                      - constant: Evenly spaced
-
-                      [default: poisson]
-
-                  --seed <SEED>
-                      Decides every arrival
-
-                      [default: 1]
-
-              -c, --connections <N>
-                      The most connections to each URL
-
-                      [default: 10000]
-
-                  --patience <TIME>
-                      How long to wait, in the end, for answers; what is not there then counts as unfinished
-
-                      [default: 10s]
-
-                  --json
-                      Print JSON instead of tables
-
-                  --allow-remote
-                      Drive a target that is not on this machine: you must be allowed to
-
-              -h, --help
-                      Print help (see a summary with '-h')
-
-            Several URLs get the same arrivals at the same time.
-
-            Examples:
-              inflight load http://127.0.0.1:8080/async --rate 30/s --duration 20s
-              inflight load http://127.0.0.1:8080/sync http://127.0.0.1:8080/async -r 1200/m -d 1m --arrivals
-              constant
-        "#]],
-    );
+    check(&["load"], expect_file!["help/load.txt"]);
 }
 
 #[test]
@@ -406,14 +365,28 @@ fn of_list() {
     check(
         &["list"],
         expect![[r#"
-        List the experiments that are built in and the runs that were saved
+            List the experiments that are built in, the runs that were saved, or the strategies
 
-        Usage: inflight list [OPTIONS]
+            Usage: inflight list [OPTIONS] [WHAT]
 
-        Options:
-              --runs <DIR>  Where runs are kept [default: runs]
-          -h, --help        Print help
-    "#]],
+            Arguments:
+              [WHAT]
+                      What [default: experiments and runs]
+
+                      Possible values:
+                      - experiments: What can be run
+                      - runs:        What was run
+                      - strategies:  What can stand in a stack
+
+            Options:
+                  --runs <DIR>
+                      Where runs are kept
+
+                      [default: runs]
+
+              -h, --help
+                      Print help (see a summary with '-h')
+        "#]],
     );
 }
 
@@ -422,21 +395,21 @@ fn of_explain() {
     check(
         &["explain"],
         expect![[r#"
-        Explain what the lab knows, such as the formulas of queueing theory
+            Explain what the lab knows: a strategy, or a formula of queueing theory
 
-        Usage: inflight explain [TOPIC] [NAME]
+            Usage: inflight explain [TOPIC] [NAME]
 
-        Arguments:
-          [TOPIC]  What about [default: a list of topics]
-          [NAME]   One of the topic's entries [default: all]
+            Arguments:
+              [TOPIC]  What about: a topic, or one of its entries [default: a list of them]
+              [NAME]   One of the topic's entries [default: all]
 
-        Options:
-          -h, --help  Print help
+            Options:
+              -h, --help  Print help
 
-        Examples:
-          inflight explain theory
-          inflight explain theory erlang-c
-    "#]],
+            Examples:
+              inflight explain codel
+              inflight explain theory erlang-c
+        "#]],
     );
 }
 

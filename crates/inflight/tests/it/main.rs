@@ -22,6 +22,7 @@ mod permits;
 mod run;
 mod series;
 mod sim;
+mod strategies;
 mod tune;
 mod usage;
 mod verdicts;

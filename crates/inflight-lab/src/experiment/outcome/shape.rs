@@ -1,5 +1,7 @@
 //! The course of a run and the shape of its latencies, in data whose size does not grow with the number of requests.
 
+pub(super) use crate::load::figures::supports;
+
 use crate::{bins, record::Record};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -142,15 +144,6 @@ pub const TAIL_GRID: [f64; 28] = [
     0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.975, 0.98,
     0.985, 0.99, 0.9925, 0.995, 0.9975, 0.999, 0.9995, 0.9999, 0.99995, 0.99999,
 ];
-
-/// How many samples must lie beyond a quantile before it is told.
-const BEYOND: f64 = 10.0;
-
-/// Whether `count` samples are enough to speak of their quantile `quantile`: ten of them lie beyond it.
-pub(super) fn supports(count: u64, quantile: f64) -> bool {
-    // Ten of 10,000 lie beyond 0.999, whatever 1 − 0.999 is in binary.
-    count as f64 * (1.0 - quantile) >= BEYOND * (1.0 - 1e-9)
-}
 
 /// The tail of a histogram of microseconds at [`TAIL_GRID`], as far as the number of samples supports it: ten of them lie
 /// beyond the last point.

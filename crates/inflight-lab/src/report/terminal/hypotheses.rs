@@ -1,6 +1,6 @@
 //! What became of the hypotheses, a line for each.
 
-use super::{Ink, Tone};
+use super::{Ink, Tone, heading};
 use crate::{
     experiment::{Verdict, VerdictKind},
     report::{
@@ -18,8 +18,7 @@ pub(super) fn block(verdicts: &[Verdict], width: usize, ink: &dyn Ink) -> String
     if verdicts.is_empty() {
         return out;
     }
-    let aside = "  a refuted claim is a result, not a failure";
-    let _ = writeln!(out, "{}{}", ink.paint(Tone::Heading, "HYPOTHESES"), ink.paint(Tone::Quiet, aside));
+    heading(&mut out, ink, "HYPOTHESES", "a refuted claim is a result, not a failure");
     let names = verdicts.iter().map(|verdict| verdict.name.chars().count()).max().unwrap_or(2).min(16);
     for verdict in verdicts {
         let _ = writeln!(out, "{}", line(verdict, names, width, ink));

@@ -72,14 +72,35 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
         out.push('\n');
         conclusion(&mut out, run, experiment, width, ink);
     }
-    if !run.complete {
-        let _ = writeln!(
-            out,
-            "{}",
-            ink.paint(Tone::Warning, "! interrupted: not everything that was planned was measured")
-        );
-    }
+    interrupted(&mut out, run, ink);
     out
+}
+
+/// A run in short: of several experiments the answers, and whether they can be trusted; of a single one all of it.
+pub fn summary(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
+    if run.experiments.len() < 2 {
+        return result(run, width, ink);
+    }
+    let mut out = answers(&run.experiments, width, ink);
+    let arms = || run.experiments.iter().flat_map(|experiment| &experiment.arms);
+    let late = arms().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
+    if run.validity.problems.is_empty() && run.complete {
+        let text = format!("offered = sum of outcomes, driver late {} ms at p99 at the most", ms(late));
+        let _ = writeln!(out, "Controls {} {text}", ink.paint(Tone::Good, "✓"));
+    }
+    for problem in &run.validity.problems {
+        let _ = writeln!(out, "{}", ink.paint(Tone::Warning, &format!("! INVALID  {problem}")));
+    }
+    interrupted(&mut out, run, ink);
+    out
+}
+
+/// Says so if it was.
+fn interrupted(out: &mut String, run: &RunOutcome, ink: &dyn Ink) {
+    if !run.complete {
+        let what = "! interrupted: not everything that was planned was measured";
+        let _ = writeln!(out, "{}", ink.paint(Tone::Warning, what));
+    }
 }
 
 /// The questions of several experiments with their answers and verdicts; empty if none was answered.

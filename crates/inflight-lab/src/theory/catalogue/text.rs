@@ -1,10 +1,8 @@
 //! Formulas as text for a terminal.
 
 use super::Formula;
+use crate::columns::{INDENT, labelled};
 use std::fmt::Write as _;
-
-/// Columns before the text of a formula's parts.
-const INDENT: usize = 11;
 
 /// One formula in `width` columns: what it gives, how, where it holds, who found it, and a computed example.
 pub fn explain(formula: &Formula, width: usize) -> String {
@@ -17,10 +15,7 @@ pub fn explain(formula: &Formula, width: usize) -> String {
         ("example", formula.given),
     ];
     for (label, text) in parts {
-        for (index, line) in wrapped(text, width.saturating_sub(INDENT)).iter().enumerate() {
-            let label = if index == 0 { label } else { "" };
-            let _ = writeln!(out, "  {label:9}{line}");
-        }
+        labelled(&mut out, label, text, width);
     }
     match (formula.example)() {
         Err(because) => {
@@ -34,25 +29,6 @@ pub fn explain(formula: &Formula, width: usize) -> String {
         }
     }
     out
-}
-
-/// `text` in lines of at most `width` characters, broken between words; what follows two blanks begins a line.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![];
-    for piece in text.split("  ") {
-        let mut line = String::new();
-        for word in piece.split_whitespace() {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -9,7 +9,15 @@
 //! **When it harms.** Where nothing is ever dropped it climbs to `max`. The default `timeout` of 5 s and `min` of 20 are those
 //! of a gateway: a pool of 20 servers at 0.75 s never makes anyone wait that long before it is far too late.
 //!
-//! **Knobs.** `initial` (20), `min` (20), `max` (200), `backoff` (0.9, from 0.5 to below 1), `timeout` (5 s). All Netflix'.
+//! **Knobs.** Written `{ limit = { permits = { aimd = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `initial` | calls | `20` | Netflix |
+//! | `min` | calls | `20` | Netflix |
+//! | `max` | calls | `200` | Netflix |
+//! | `backoff` | factor, 0.5 to below 1 | `0.9` | Netflix |
+//! | `timeout` | duration | `"5s"` | Netflix |
 //!
 //! **Where it comes from.** Chiu and Jain 1989; Netflix' concurrency-limits, `AIMDLimit`.
 //!

@@ -10,9 +10,14 @@
 //! noisy buckets is far above the mean, and under overload the round trip grows with the queue: the limit runs away.
 //! The condition of load is there for a reason; without it the limiter rejects from idle systems.
 //!
-//! **Knobs.** `window` (duration, 10 s), `buckets` (100), both aegis'. `trigger` (calls in flight from which the system counts
-//! as loaded, default 0: always; ours). aegis asks for the processor's load instead, 80 %; a program that can measure it
-//! tells [`Bbr::on_load`].
+//! **Knobs.** aegis asks for the processor's load, 80 %, where this has a `trigger`; a program that can measure the
+//! load tells [`Bbr::on_load`]. Written `{ limit = { permits = { bbr = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `window` | duration | `"10s"` | aegis |
+//! | `buckets` | number | `100` | aegis |
+//! | `trigger` | calls in flight from which the system counts as loaded | `0` | ours: always |
 //!
 //! **Where it comes from.** Cardwell et al. 2016, BBR; go-kratos/aegis, `ratelimit/bbr`; Sentinel's system protection.
 //!

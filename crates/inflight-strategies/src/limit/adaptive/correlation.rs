@@ -11,9 +11,21 @@
 //! **When it harms.** It is slow: a window has 50 calls, the filters span ten windows, the correlations fifty. An overload of a
 //! few seconds is over before it reacts.
 //!
-//! **Knobs.** `initial` (20), `min` (1), `max` (200), `max-factor` (5), `min-window` (1 s), `max-window` (30 s), `samples` (50),
-//! `percentile` (90 %), `baseline` (windows remembered, 10), `correlation` (windows compared, 50), `stabilization` (duration
-//! over which the most in flight counts, default none). All failsafe-go's.
+//! **Knobs.** Written `{ limit = { permits = { correlation = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `initial` | calls | `20` | failsafe-go |
+//! | `min` | calls | `1` | failsafe-go |
+//! | `max` | calls | `200` | failsafe-go |
+//! | `max-factor` | multiples of what is in flight | `5` | failsafe-go |
+//! | `min-window` | duration | `"1s"` | failsafe-go |
+//! | `max-window` | duration | `"30s"` | failsafe-go |
+//! | `samples` | calls | `50` | failsafe-go |
+//! | `percentile` | share | `"90%"` | failsafe-go |
+//! | `baseline` | windows remembered | `10` | failsafe-go |
+//! | `correlation` | windows compared | `50` | failsafe-go |
+//! | `stabilization` | duration over which the most in flight counts | `"0s"` | failsafe-go |
 //!
 //! **Where it comes from.** failsafe-go's adaptive limiter. Its percentile is that of a t-digest; ours is exact, which is the
 //! same below a hundred calls per window.

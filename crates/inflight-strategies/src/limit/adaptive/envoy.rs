@@ -10,13 +10,22 @@
 //! **When it harms.** While it measures, everything above `min` calls is rejected or waits. 50 calls of 0.75 s, three at a
 //! time, are 12.5 s of every minute.
 //!
-//! **Knobs.** `update` (duration, required by Envoy, here 100 ms), `interval` (between measurements, required by Envoy, here
-//! 60 s), `jitter` (of the interval, 15 %), `probe-samples` (50), `min` (3), `max` (1000), `percentile` (50 %), `buffer`
-//! (25 %). The others are Envoy's defaults.
+//! **Knobs.** Written `{ limit = { permits = { envoy = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `update` | duration | `"100ms"` | ours: Envoy requires one |
+//! | `interval` | duration between measurements | `"60s"` | ours: Envoy requires one |
+//! | `jitter` | share of the interval | `"15%"` | Envoy |
+//! | `probe-samples` | calls | `50` | Envoy |
+//! | `min` | calls | `3` | Envoy |
+//! | `max` | calls | `1000` | Envoy |
+//! | `percentile` | share | `"50%"` | Envoy |
+//! | `buffer` | share of the round trip without load | `"25%"` | Envoy |
 //!
 //! **Where it comes from.** Envoy's filter `adaptive_concurrency`, `gradient_controller.cc`. Its limit can be passed by as
-//! many calls as there are threads; here it cannot. It is held to the cases of Envoy's own test, not to its running code, and its
-//! histogram to what is known of Envoy's.
+//! many calls as there are threads; here it cannot. It is held to the cases of Envoy's own test, and to the functions of its
+//! code over its histogram, limit by limit.
 //!
 //! **Slow services.** `probe-samples` · service / `min` is the time that a measurement takes. At 750 ms take 15 samples at a
 //! minimum of 6, and update once per second: an update of 100 ms sees two or three calls at 20/s.

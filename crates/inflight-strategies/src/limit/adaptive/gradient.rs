@@ -8,8 +8,18 @@
 //! **When it harms.** Each probe rejects or delays everything above √limit. Between probes the shortest round trip only falls,
 //! so a dependency that has become slower for good stays throttled until the next probe.
 //!
-//! **Knobs.** `initial` (50), `min` (1), `max` (1000), `smoothing` (0.2), `tolerance` (2, at least 1), `probe` (calls, 1000; 0:
-//! never), `backoff` (0.9, from 0.5 to 1), `queue` (calls added; max(4, √limit)). All Netflix'.
+//! **Knobs.** Written `{ limit = { permits = { gradient = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `initial` | calls | `50` | Netflix |
+//! | `min` | calls | `1` | Netflix |
+//! | `max` | calls | `1000` | Netflix |
+//! | `smoothing` | weight of a lower limit, above 0 to 1 | `0.2` | Netflix |
+//! | `tolerance` | multiples of the shortest round trip, 1 to 1000 | `2` | Netflix |
+//! | `probe` | calls; 0: never | `1000` | Netflix |
+//! | `backoff` | factor, 0.5 to 1 | `0.9` | Netflix |
+//! | `queue` | calls added | none: max(4, √limit) | Netflix |
 //!
 //! **Where it comes from.** Netflix' concurrency-limits, `GradientLimit`.
 

@@ -8,8 +8,17 @@
 //! **When it harms.** Under a lasting overload the long average drifts to the overloaded round trip, and the limit climbs to
 //! its `max`: what is slow has become normal. Drops are ignored.
 //!
-//! **Knobs.** `initial` (20), `min` (20), `max` (200), `smoothing` (0.2), `tolerance` (1.5, at least 1), `queue` (calls added,
-//! 4), `long-window` (samples, 600). All Netflix'.
+//! **Knobs.** Written `{ limit = { permits = { gradient2 = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `initial` | calls | `20` | Netflix |
+//! | `min` | calls | `20` | Netflix |
+//! | `max` | calls | `200` | Netflix |
+//! | `smoothing` | weight of a new limit, above 0 to 1 | `0.2` | Netflix |
+//! | `tolerance` | multiples of the long average, 1 to 1000 | `1.5` | Netflix |
+//! | `queue` | calls added | `4` | Netflix |
+//! | `long-window` | samples | `600` | Netflix |
 //!
 //! **Where it comes from.** Netflix' concurrency-limits, `Gradient2Limit`.
 //!

@@ -12,10 +12,10 @@
 //! | [`windowed`] | any of them, fed with windows instead of calls | Netflix |
 //! | [`envoy`] | ratio to a round trip that is measured at low concurrency | Envoy |
 //! | [`correlation`] | latency, and how throughput and latency follow concurrency | failsafe-go |
+//! | [`arc`] | latency against its own average and deviation | Vector |
 //! | [`bbr`] | most passes × shortest round trip | aegis, Sentinel |
 //!
-//! Their trajectories are the references', limit by limit, over tens of thousands of random samples (Envoy's: over the cases
-//! of its own test).
+//! Their trajectories are the references', limit by limit, over tens of thousands of random samples.
 //!
 //! **What counts.** Completed calls, by their time inside; calls that timed out or were rejected further in, as dropped.
 //! Failures, lost tasks and callers who went away say nothing about latency and are ignored, as in Netflix' library. So a
@@ -25,6 +25,7 @@
 //! contention looks to a Vegas that is fed call by call like one that queues; feed it windows.
 
 pub mod aimd;
+pub mod arc;
 pub mod bbr;
 pub mod correlation;
 pub mod envoy;
@@ -114,6 +115,8 @@ pub enum Config {
     Envoy(envoy::Config),
     /// See [`correlation`].
     Correlation(correlation::Config),
+    /// See [`arc`].
+    Arc(arc::Config),
     /// See [`bbr`].
     Bbr(bbr::Config),
 }
@@ -129,6 +132,7 @@ impl Config {
             Config::Windowed(c) => Box::new(windowed::Windowed::new(c)),
             Config::Envoy(c) => Box::new(envoy::Envoy::new(*c)),
             Config::Correlation(c) => Box::new(correlation::Correlation::new(*c)),
+            Config::Arc(c) => Box::new(arc::Arc::new(*c)),
             Config::Bbr(c) => Box::new(bbr::Bbr::new(*c)),
         }
     }
@@ -143,6 +147,7 @@ impl Config {
             Config::Windowed(c) => c.validate(),
             Config::Envoy(c) => c.validate(),
             Config::Correlation(c) => c.validate(),
+            Config::Arc(c) => c.validate(),
             Config::Bbr(c) => c.validate(),
         }
     }
@@ -155,8 +160,8 @@ impl Config {
             Config::Envoy(c) => Config::Envoy(c.scaled(factor)),
             Config::Correlation(c) => Config::Correlation(c.scaled(factor)),
             Config::Bbr(c) => Config::Bbr(c.scaled(factor)),
-            // These count calls, not time.
-            Config::Vegas(_) | Config::Gradient(_) | Config::Gradient2(_) => self.clone(),
+            // These count calls and round trips, not time.
+            Config::Vegas(_) | Config::Gradient(_) | Config::Gradient2(_) | Config::Arc(_) => self.clone(),
         }
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! The hashes come from the references' own code, fed with the very samples made here: Netflix' concurrency-limits
 //! at 78a74b98 (Java, probing switched off or out of reach), failsafe-go at 5759a5e6 and go-kratos/aegis at e0742c6a (Go, the
-//! latter under `testing/synctest`). A hash is FNV-1a over the limits after each sample, as 32 bits, little-endian.
+//! latter under `testing/synctest`), and the functions of Envoy's gradient_controller.cc at 054694f9 over libcircllhist at
+//! 63a16dd6, which Envoy pins (C++, its clock and its two timers driven by hand); the functions of Vector's controller at
+//! 05b56b79 (Rust, its clock driven by hand). A hash is FNV-1a over the limits after each sample, as 32 bits, little-endian.
 
 use super::{testing::*, *};
 use crate::units::Ratio;
@@ -175,4 +177,63 @@ fn aegis(window: Duration, buckets: u32, gap: u64) -> u64 {
 fn aegis_bbr_trajectory() {
     assert_eq!(aegis(Duration::from_secs(10), 100, 10_000_000), 0x9c55_e00d_1a62_e259);
     assert_eq!(aegis(Duration::from_secs(1), 10, 30_000_000), 0x06a0_d6cf_f347_fc25);
+}
+
+/// 50,000 samples of a service that becomes slower and faster, while the timetable goes on.
+fn envoy(config: envoy::Config) -> u64 {
+    let (mut limiter, mut knuth, mut now, mut fnv) =
+        (envoy::Envoy::new(config), Knuth(42), 100_000_000_000, Fnv::NEW);
+    for i in 0..50_000 {
+        let rtt = Duration::from_nanos((1_000_000 + knuth.below(50_000_000)) * SLOWER[i / 5000 % 5]);
+        let dropped = knuth.below(50) == 0;
+        now += knuth.below(20_000_000);
+        let sample = Sample { now: Instant::from_nanos(now), rtt, in_flight: 1, full: false, dropped };
+        limits(&mut limiter, &[sample]).into_iter().for_each(|limit| fnv.add(limit));
+    }
+    fnv.0
+}
+
+#[test]
+fn envoy_gradient_controller_trajectory() {
+    let (share, default) = (|value| Ratio::new(value).expect("a share"), envoy::Config::default());
+    assert_eq!(envoy(default), 0x8d41_500b_01eb_b780);
+    let often = envoy::Config {
+        update: ms(500),
+        interval: ms(5000),
+        jitter: share(0.0),
+        probe_samples: 15,
+        min: 6,
+        max: 80,
+        percentile: share(0.9),
+        buffer: share(0.1),
+    };
+    assert_eq!(envoy(often), 0x30ca_a1dc_5abd_7cab);
+    let rarely = envoy::Config { interval: Duration::from_secs(3600), buffer: share(0.0), ..default };
+    assert_eq!(envoy(rarely), 0x9d76_668e_adf0_1d3b);
+}
+
+/// 50,000 calls of a service that becomes slower and faster; one in `drops` is dropped.
+fn vector(config: arc::Config, drops: u64, gap: u64) -> u64 {
+    let (mut limiter, mut knuth, mut now, mut fnv) = (arc::Arc::new(config), Knuth(42), 0, Fnv::NEW);
+    for i in 0..50_000 {
+        let rtt = Duration::from_nanos((1_000_000 + knuth.below(50_000_000)) * SLOWER[i / 5000 % 5]);
+        let in_flight = knuth.below(60) as u32;
+        let dropped = knuth.below(drops) == 0;
+        now += knuth.below(gap);
+        let now = Instant::from_nanos(now);
+        limiter.on_arrival(now, in_flight, &mut Shows(0));
+        let sample = Sample { now, rtt, in_flight, full: false, dropped };
+        limits(&mut limiter, &[sample]).into_iter().for_each(|limit| fnv.add(limit));
+    }
+    fnv.0
+}
+
+#[test]
+fn vector_arc_trajectory() {
+    let default = arc::Config::default();
+    assert_eq!(vector(default, 1000, 10_000_000), 0x6915_1c0b_5c2d_83b8);
+    assert_eq!(vector(default, 1_000_000, 2_000_000), 0x07ab_e883_b9c2_4ef2);
+    let range = Range { initial: 20, min: 1, max: 50 };
+    let eager = arc::Config { range, backoff: 0.7, smoothing: 0.1, deviations: 1.0 };
+    assert_eq!(vector(eager, 100, 40_000_000), 0x6434_1cf4_1dc2_8d9b);
 }

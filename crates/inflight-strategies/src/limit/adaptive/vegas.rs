@@ -10,9 +10,19 @@
 //! mean 750, and 60 % of the calls seem to queue on an idle system. Fed call by call it settles near 10; feed it
 //! [`windows`](super::windowed).
 //!
-//! **Knobs.** `initial` (20), `max` (1000), `smoothing` (1), `probe` (30), `alpha` (queue below which it grows; 3·lg),
-//! `beta` (queue above which it shrinks; 6·lg), `threshold` (queue up to which it leaps by beta; lg), `decrease` (factor;
-//! minus lg), where lg is the decimal logarithm of the limit, at least 1. All Netflix'.
+//! **Knobs.** lg is the decimal logarithm of the limit, at least 1. Written `{ limit = { permits = { vegas = { … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `initial` | calls | `20` | Netflix |
+//! | `min` | calls | `1` | Netflix |
+//! | `max` | calls | `1000` | Netflix |
+//! | `smoothing` | weight of a new limit, above 0 to 1 | `1` | Netflix |
+//! | `probe` | calls, in multiples of the limit | `30` | Netflix |
+//! | `alpha` | queued calls below which it grows | none: 3·lg | Netflix |
+//! | `beta` | queued calls above which it shrinks | none: 6·lg | Netflix |
+//! | `threshold` | queued calls up to which it leaps by `beta` | none: lg | Netflix |
+//! | `decrease` | factor, 0 to 1 | none: minus lg | Netflix |
 //!
 //! **Where it comes from.** Brakmo and Peterson 1995, TCP Vegas; Netflix' concurrency-limits, `VegasLimit`.
 

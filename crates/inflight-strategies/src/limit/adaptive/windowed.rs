@@ -9,9 +9,17 @@
 //! **When it harms.** It learns once per window: an overload of less than a second is over before it is seen. One dropped call
 //! drops the whole window.
 //!
-//! **Knobs.** `of` (the limiter), `min-window` (1 s, at least 100 ms), `max-window` (1 s), `samples` (10, at least 10),
-//! `ignore-below` (round trip, 100 us), `percentile` (default: the average), `keep` (the first so many calls of a window,
-//! whose percentile it is; 100, ours: with a percentile Netflix has no default). All others Netflix'.
+//! **Knobs.** Written `{ limit = { permits = { windowed = { of = { vegas = {} }, … } } } }`.
+//!
+//! | knob | unit | default | whose |
+//! |---|---|---|---|
+//! | `of` | the limiter | required | – |
+//! | `min-window` | duration, at least 100 ms | `"1s"` | Netflix |
+//! | `max-window` | duration, at least `min-window` | `"1s"` | Netflix |
+//! | `samples` | calls, at least 10 | `10` | Netflix |
+//! | `ignore-below` | duration of a round trip | `"100us"` | Netflix |
+//! | `percentile` | share | none: the average | Netflix |
+//! | `keep` | calls of a window whose percentile it is | `100` | ours: Netflix has no default |
 //!
 //! **Where it comes from.** Netflix' concurrency-limits, `WindowedLimit`.
 //!

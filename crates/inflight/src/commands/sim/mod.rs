@@ -188,7 +188,8 @@ fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::S
         print(&json(outcome)?);
         return Ok(());
     }
-    print(&report::result(outcome, width(), &*ink()));
+    let shown = if flags.choice.details { report::result } else { report::summary };
+    print(&shown(outcome, width(), &*ink()));
     if flags.counters {
         for Trials { session: Session { books, .. }, traces, .. } in all {
             // Of the first round.

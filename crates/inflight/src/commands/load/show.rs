@@ -1,0 +1,153 @@
+//! What becomes of a load's books: tables, JSON, files, and the exit code.
+
+use super::super::{
+    Exit,
+    json::json,
+    measured::{Books, Run, Subject},
+    run::{histogram_log, save_run},
+    runs::RunDir,
+};
+use super::drive::Driven;
+use crate::{
+    cli,
+    telemetry::load_text,
+    terminal::{ink, print, width},
+};
+use anyhow::Context as _;
+use inflight_lab::{
+    experiment::{Rounds, RunOutcome, RunWorld},
+    load::{
+        expect::{Answer, Expectation},
+        figures::LoadFigures,
+    },
+    record::Record,
+    report,
+    workload::Workload,
+};
+use std::path::Path;
+
+pub(super) fn show(
+    flags: &cli::Load,
+    workload: &Workload,
+    driven: &Driven,
+    figures: &[LoadFigures],
+    expectations: &[Expectation],
+) -> anyhow::Result<Exit> {
+    let dir = flags.save.then(|| RunDir::create(&flags.runs.dir)).transpose()?;
+    let open = |(name, record): &(String, Record)| Books::open(name, flags.seed, record.clone());
+    let books: Vec<Books> = driven.records.iter().map(open).collect();
+    let outcome = summary(flags, workload, driven, &books, dir.as_ref());
+    let answers = judge(expectations, figures);
+    if let Some(dir) = &dir {
+        save_run(dir, &outcome)?;
+        dir.write("latency.hlog", &histogram_log(&books)?)?;
+        dir.write("load.json", json(&figures)?.as_bytes())?;
+    }
+    files(flags, &books, figures)?;
+    if flags.json {
+        print(&document(&outcome, figures, &answers)?);
+    } else if flags.csv.as_deref() != Some(Path::new("-")) {
+        print(&report::result(&outcome, width(), &*ink()));
+        print(&format!("\n{}", report::load(figures, width(), &*ink())));
+        answers.iter().for_each(|line| print(&format!("{}\n", line.text())));
+        dir.iter().for_each(|dir| {
+            print(&format!("\nData   {}/run.json, load.json, latency.hlog\n", dir.path.display()));
+        });
+    }
+    Ok(exit(driven.is_complete, &outcome, &answers))
+}
+
+/// An expectation of one target, and what it says.
+struct Line {
+    target: String,
+    expected: String,
+    answer: Answer,
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let (sign, word) = match self.answer.holds {
+            Some(true) => ("✓", "holds"),
+            Some(false) => ("✗", "MISSED"),
+            None => ("✗", "UNDECIDED"),
+        };
+        format!("{sign} /{}  {}  {word}: {}", self.target, self.expected, self.answer.found)
+    }
+}
+
+fn judge(expectations: &[Expectation], figures: &[LoadFigures]) -> Vec<Line> {
+    let line = |figures: &LoadFigures, expected: &Expectation| Line {
+        target: figures.name.clone(),
+        expected: expected.to_string(),
+        answer: expected.judge(figures),
+    };
+    figures
+        .iter()
+        .flat_map(|figures| expectations.iter().map(move |expected| line(figures, expected)))
+        .collect()
+}
+
+/// Interrupted before all else; figures that cannot be trusted can miss no expectation.
+fn exit(is_complete: bool, outcome: &RunOutcome, answers: &[Line]) -> Exit {
+    if !is_complete {
+        Exit::Interrupted
+    } else if !outcome.validity.problems.is_empty() {
+        Exit::Invalid
+    } else if answers.iter().any(|line| line.answer.holds != Some(true)) {
+        Exit::Missed
+    } else {
+        Exit::Done
+    }
+}
+
+fn summary(
+    flags: &cli::Load,
+    workload: &Workload,
+    driven: &Driven,
+    books: &[Books],
+    dir: Option<&RunDir>,
+) -> RunOutcome {
+    let subject =
+        Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
+    let rounds = Rounds { planned: 1, done: u32::from(driven.is_complete) };
+    let run = Run {
+        id: dir.map_or("load".into(), |dir| dir.id.clone()),
+        started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
+        world: RunWorld::Live,
+        timers: None,
+    };
+    run.outcome(vec![subject.outcome(books, rounds)], driven.is_complete)
+}
+
+/// The outcome as `run` prints it, with what only a load has.
+fn document(outcome: &RunOutcome, figures: &[LoadFigures], answers: &[Line]) -> anyhow::Result<String> {
+    let mut document = serde_json::to_value(outcome)?;
+    document["load"] = serde_json::to_value(figures)?;
+    let line = |line: &Line| {
+        serde_json::json!({
+            "target": line.target, "expected": line.expected, "holds": line.answer.holds, "found": line.answer.found
+        })
+    };
+    document["expectations"] = answers.iter().map(line).collect();
+    json(&document)
+}
+
+fn files(flags: &cli::Load, books: &[Books], figures: &[LoadFigures]) -> anyhow::Result<()> {
+    let write = |path: &Path, text: &[u8]| {
+        if path == Path::new("-") {
+            print(&String::from_utf8_lossy(text));
+            return Ok(());
+        }
+        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    if let Some(path) = &flags.csv {
+        write(path, report::by_second_csv(figures).as_bytes())?;
+    }
+    if let Some(path) = &flags.hdr {
+        write(path, &histogram_log(books)?)?;
+    }
+    if let Some(path) = &flags.prometheus {
+        write(path, load_text::exposition(figures).as_bytes())?;
+    }
+    Ok(())
+}
