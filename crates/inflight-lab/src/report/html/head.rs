@@ -103,15 +103,12 @@ fn answers(all: &[ExperimentOutcome]) -> String {
             .verdicts
             .iter()
             .map(|verdict| {
-                format!(
-                    "<a class=\"bdg {}\" href=\"#e{id}-{}\" aria-label=\"{}: {}\">{} {}</a>",
-                    class(verdict.verdict),
-                    escape(&verdict.name),
-                    escape(&verdict.title),
-                    verdict.verdict,
-                    tally::sign(verdict.verdict),
-                    escape(&verdict.name)
-                )
+                let (name, kind) = (escape(&verdict.name), verdict.verdict);
+                // Who cannot see it hears what stands there, and then what it means.
+                let text = format!("{} {name}", tally::sign(kind));
+                let label = format!("{text}, {kind}: {}", escape(&verdict.title));
+                let class = class(kind);
+                format!("<a class=\"bdg {class}\" href=\"#e{id}-{name}\" aria-label=\"{label}\">{text}</a>")
             })
             .collect();
         let _ = writeln!(
