@@ -163,7 +163,7 @@ fn row(frame: &Frame<'_>, experiment: &ExperimentOutcome, arms: &Arms<'_>, numbe
     }
     out.push_str(&overall(experiment, arm));
     out.push_str(&happened(arm));
-    out.push_str(&table(arm).folded());
+    out.push_str(&table(experiment, arm).folded());
     out.push_str("</article>\n");
     out
 }
@@ -338,7 +338,7 @@ fn happened(arm: &ArmOutcome) -> String {
 }
 
 /// The charts of a row as one table: at most 40 moments.
-fn table(arm: &ArmOutcome) -> Table {
+fn table(experiment: &ExperimentOutcome, arm: &ArmOutcome) -> Table {
     const MOST: usize = 40;
     let timeline = &arm.timeline;
     let ticks = (timeline.slice_ns / timeline.tick_ns.max(1)).max(1) as usize;
@@ -370,7 +370,8 @@ fn table(arm: &ArmOutcome) -> Table {
     let every = if stride > 1 { format!(", every {stride}th slice") } else { String::new() };
     Table {
         caption: format!(
-            "/{}: the first round in slices of {}{every}. Latencies and waits in ms, rates per second.",
+            "{}, /{}: the first round in slices of {}{every}. Latencies and waits in ms, rates per second.",
+            experiment.name,
             arm.name,
             millis(seconds * 1e3)
         ),

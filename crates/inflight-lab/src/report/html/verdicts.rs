@@ -154,7 +154,10 @@ fn table(experiment: &ExperimentOutcome) -> Table {
         (escape(&format!("{} {}", verdict.name, verdict.title)).into_owned(), cells.map(Cell::from).into())
     };
     Table {
-        caption: "Every hypothesis with its effect, interval, margin and rounds.".into(),
+        caption: format!(
+            "{}: every hypothesis with its effect, interval, margin and rounds.",
+            experiment.name
+        ),
         head: ["Hypothesis", "Verdict", "Effect", "Interval", "Holds if", "Rounds"].map(String::from).into(),
         rows: experiment.verdicts.iter().map(row).collect(),
     }
