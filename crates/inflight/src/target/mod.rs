@@ -69,10 +69,16 @@ struct Connection {
     owed: Option<(Option<Duration>, bool)>,
 }
 
+/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
+const BACKLOG: i32 = 1 << 16;
+
 impl Target {
     /// A target that listens on `listener`.
     pub fn new(listener: TcpListener, options: Options) -> io::Result<Target> {
         listener.set_nonblocking(true)?;
+        // The standard library asks for 128 places. A stall fills them, and whoever finds none tries again a second later: what was
+        // measured then would be the kernel's patience, not the stall.
+        rustix::net::listen(&listener, BACKLOG)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
         Ok(Target {
