@@ -12,6 +12,7 @@ mod oracles;
 mod page;
 mod peers;
 mod process;
+mod program;
 mod prometheus;
 mod readme;
 mod repeat;
@@ -19,6 +20,7 @@ mod report;
 mod stack;
 mod tidy;
 mod tools;
+mod tour;
 mod twin;
 mod walkthrough;
 
@@ -34,6 +36,7 @@ cargo xtask COMMAND
   oracles           runs the tests that are named after a source, and writes docs/strategies/oracles.md
   repeat            the same seed, the same bytes: debug, release and native builds, with and without FMA
   twin              live arms beside their twins at three rates: residuals and bounds; 9 minutes
+  tour [N]          the five questions, N times (10): verdicts as in virtual time, none turns; 2 minutes each
   loom              hand-made synchronisation under all interleavings
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         ["oracles"] => oracles::run(),
         ["repeat"] => repeat::run(),
         ["twin"] => twin::run(),
+        ["tour", rest @ ..] => tour::run(rest),
         ["loom"] => loom::run(),
         ["walkthrough"] => walkthrough::run(),
         ["bench", "sim", rest @ ..] => peers::run(rest),

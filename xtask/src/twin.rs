@@ -4,20 +4,16 @@
 //! every rate (85 %): with too few, its queue would grow for ever, live as well as in virtual time.
 
 use crate::{
-    checkout::{self, WorkDir},
-    report::{Checks, Stopwatch, heading, step},
+    checkout::WorkDir,
+    program,
+    report::{Checks, Stopwatch, heading},
 };
-use anyhow::Context as _;
 use inflight_lab::{
-    experiment::{ArmOutcome, RunOutcome},
+    experiment::ArmOutcome,
     report::{self, Plain},
     twin::{Comparison, Twin},
 };
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::fs;
 
 /// Requests per second, and the permits of the limit.
 const RATES: [(u32, u32); 3] = [(24, 20), (100, 84), (300, 250)];
@@ -55,37 +51,21 @@ whole = [ { timeout = { after = "600ms", late = "detach" } } ]
 /// Measures, prints, and holds the figures to their bounds.
 pub(crate) fn run() -> anyhow::Result<bool> {
     let (took, work) = (Stopwatch::start(), WorkDir::create("twin")?);
-    step("cargo build --release", build)?;
+    program::build()?;
     let mut checks = Checks::default();
     for (rate, permits) in RATES {
         heading(format!("{rate}/s"));
         let text = EXPERIMENT.replace("RATE", &rate.to_string()).replace("PERMITS", &permits.to_string());
         let file = work.path().join(format!("twin-{rate}.toml"));
         fs::write(&file, text)?;
-        let outcome = measure(&file, work.path())?;
+        let runs = work.path().join("runs");
+        let outcome =
+            program::outcome(["run".as_ref(), file.as_os_str(), "--runs".as_ref(), runs.as_os_str()])?;
         print!("{}", report::result(&outcome, 100, &Plain));
         let arms = outcome.experiments.iter().flat_map(|experiment| &experiment.arms);
         arms.for_each(|arm| check(&mut checks, rate, arm));
     }
     Ok(checks.conclude(&took))
-}
-
-fn build() -> anyhow::Result<()> {
-    let mut command = Command::new("cargo");
-    command.args(["build", "--release", "--locked", "--quiet", "--package", "inflight"]);
-    let status = command.current_dir(checkout::root()).status().context("cargo build")?;
-    anyhow::ensure!(status.success(), "cargo build: {status}");
-    Ok(())
-}
-
-/// The outcome of a run, valid or not: what is wrong with it is in it.
-fn measure(file: &Path, folder: &Path) -> anyhow::Result<RunOutcome> {
-    let mut command = Command::new("cargo");
-    command.args(["run", "--release", "--locked", "--quiet", "--package", "inflight", "--", "run", "--json"]);
-    command.arg(file).arg("--runs").arg(folder.join("runs"));
-    let output =
-        command.current_dir(checkout::root()).stderr(Stdio::inherit()).output().context("cargo run")?;
-    serde_json::from_slice(&output.stdout).with_context(|| format!("the run ended with {}", output.status))
 }
 
 fn check(checks: &mut Checks, rate: u32, arm: &ArmOutcome) {
