@@ -10,6 +10,10 @@ use std::fmt::Write as _;
 /// How many levels of colour there are: classes h1 to h8.
 const LEVELS: usize = 8;
 
+/// The strongest colour stands for at least so many requests: where a cell has three at the most, the difference between one and
+/// three is chance, and must not look like a hot spot.
+const LEAST_MOST: u32 = 48;
+
 /// Counts by column and by bin; bin 0 is the lowest.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Heat<'a> {
@@ -40,7 +44,7 @@ impl Heat<'_> {
     }
 
     fn level(&self, count: u32) -> usize {
-        let share = f64::from(count) / f64::from(self.most.max(1));
+        let share = f64::from(count) / f64::from(self.most.max(LEAST_MOST));
         (libm::sqrt(share) * LEVELS as f64).ceil().clamp(1.0, LEVELS as f64) as usize
     }
 
@@ -81,5 +85,11 @@ mod tests {
     fn one_request_of_a_million_is_seen() {
         let heat = Heat { columns: &[], bins: 1, most: 1_000_000 };
         assert_eq!([heat.level(1), heat.level(1_000_000), heat.level(250_000)], [1, 8, 4]);
+    }
+
+    #[test]
+    fn three_requests_are_no_hot_spot() {
+        let heat = Heat { columns: &[], bins: 1, most: 3 };
+        assert_eq!([heat.level(1), heat.level(3)], [2, 2]);
     }
 }
