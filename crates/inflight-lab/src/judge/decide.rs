@@ -1,10 +1,10 @@
 //! From effects to an interval, and from the interval and the margin to a verdict.
 
-use super::{Figures, say};
+use super::{Figures, evidence::Evidence, say};
 use crate::{
     claim::{Claim, Kind, Order, Test, What},
     experiment::{Censored, Effect, Hypothesis, Margin, Unit, Verdict, VerdictKind},
-    stats::{Spread, wilson},
+    stats::{Middle, Spread},
 };
 
 /// How sure all verdicts of an experiment together are.
@@ -15,8 +15,8 @@ pub const CONFIDENCE: f64 = 0.95;
 pub enum Form {
     /// One divided by the other, on a logarithmic scale: ratios of rounds are averaged geometrically.
     Ratio,
-    /// A time or a number alone, on a logarithmic scale: rounds in which a queue is long are much longer, and the interval of
-    /// their plain mean holds the truth less often than it says.
+    /// A time or a number alone: that of the middle round. Rounds in which a queue is long are much longer, and the interval of
+    /// their mean, on whatever scale, holds the truth less often than it says.
     Level,
     /// A share of what was offered.
     Share,
@@ -34,7 +34,7 @@ pub(super) struct Judged {
     /// Of each round, on the form's scale.
     effects: Vec<f64>,
     sections: u32,
-    spread: Option<Spread>,
+    evidence: Option<Evidence>,
     value: Option<f64>,
     margin: Margin,
     censored: Option<Censored>,
@@ -59,14 +59,13 @@ impl Judged {
         let form = form(claim, figures.iter().chain(&parts));
         let effect = |figures: &Figures| effect(form, figures);
         let effects: Vec<f64> = figures.iter().map(effect).collect();
-        let value = (!effects.is_empty()).then(|| effects.iter().sum::<f64>() / effects.len() as f64);
         let sections: Vec<f64> = parts.iter().map(effect).collect();
-        let spread = match (planned, value) {
-            (_, None) => None,
-            (1, Some(whole)) => Spread::of_sections(whole, &sections),
-            _ => Spread::of_rounds(&effects),
+        let evidence = evidence(form, &effects, &sections, planned);
+        let value = match &evidence {
+            Some(Evidence::Middle(middle)) => Some(middle.value()),
+            _ => (!effects.is_empty()).then(|| effects.iter().sum::<f64>() / effects.len() as f64),
         };
-        if silent.is_none() && spread.is_none() && form != Form::Rounds {
+        if silent.is_none() && evidence.is_none() {
             silent = Some("one round has no interval for this: measure more rounds".into());
         }
         if silent.is_none() && form != Form::Rounds {
@@ -80,7 +79,7 @@ impl Judged {
             form,
             effects,
             sections: n_sections,
-            spread,
+            evidence,
             value,
             margin,
             censored,
@@ -100,31 +99,14 @@ impl Judged {
         if self.silent.is_some() {
             return None;
         }
-        if self.form == Form::Rounds {
-            let (yes, n) = self.counts();
-            // Wilson's interval is that of the score test: the normal distribution at (p − ½)/√(¼/n).
-            let z =
-                (f64::from(yes) / f64::from(n.max(1)) - 0.5).abs() / libm::sqrt(0.25 / f64::from(n.max(1)));
-            return Some(crate::stats::student_tails(z, u32::MAX));
-        }
-        let spread = self.spread?;
-        self.edges().map(|edge| spread.chance(edge)).reduce(f64::max)
-    }
-
-    /// In how many of how many rounds it was so.
-    fn counts(&self) -> (u32, u32) {
-        (self.effects.iter().filter(|x| **x > 0.5).count() as u32, self.effects.len() as u32)
+        let evidence = self.evidence.as_ref()?;
+        self.edges().map(|edge| evidence.chance(edge)).reduce(f64::max)
     }
 
     /// The interval at `level`, its ends open where the truth is cut short.
     fn interval(&self, level: f64) -> (Option<f64>, Option<f64>) {
-        let (low, high) = match (self.form, self.spread) {
-            (Form::Rounds, _) if !self.effects.is_empty() => {
-                let (yes, n) = self.counts();
-                wilson(yes, n, level)
-            }
-            (_, Some(spread)) => spread.interval(level),
-            _ => return (None, None),
+        let Some((low, high)) = self.evidence.as_ref().and_then(|evidence| evidence.interval(level)) else {
+            return (None, None);
         };
         match self.censored {
             None => (Some(low), Some(high)),
@@ -165,8 +147,7 @@ impl Judged {
     /// The verdict on `hypothesis` with an interval at `level`.
     pub(super) fn verdict(&self, hypothesis: &Hypothesis, level: f64) -> Verdict {
         let kind = self.kind(level);
-        let is_logarithmic = matches!(self.form, Form::Ratio | Form::Level);
-        let shown = |x: f64| if is_logarithmic { libm::exp(x) } else { x };
+        let shown = |x: f64| if self.form == Form::Ratio { libm::exp(x) } else { x };
         let (low, high) = self.interval(level);
         let effect = self.value.map(|value| Effect {
             value: shown(value),
@@ -209,13 +190,9 @@ impl Judged {
         if self.done < self.planned {
             return Some(self.planned - self.done);
         }
-        if self.form == Form::Rounds {
-            return Some(4_u32.saturating_sub(self.done).max(self.done));
-        }
-        let spread = self.spread?;
-        let nearest =
-            self.edges().min_by(|a, b| (a - spread.value).abs().total_cmp(&(b - spread.value).abs()))?;
-        spread.rounds_needed(nearest, level).map(|n| n.saturating_sub(self.done).max(1))
+        let (evidence, value) = (self.evidence.as_ref()?, self.value?);
+        let nearest = self.edges().min_by(|a, b| (a - value).abs().total_cmp(&(b - value).abs()))?;
+        evidence.rounds_needed(nearest, level).map(|n| n.saturating_sub(self.done).max(1))
     }
 
     fn unit(&self) -> Unit {
@@ -266,51 +243,48 @@ fn form<'f>(claim: &Claim, mut figures: impl Iterator<Item = &'f Figures>) -> Fo
     match claim.is_ratio() {
         true if is_offered => Form::Share,
         true if figures.all(|f| f.left.value > 0.0 && f.right.value > 0.0) => Form::Ratio,
-        false if is_level(claim) && figures.all(|f| f.left.value > 0.0) => Form::Level,
+        false if is_level(claim) => Form::Level,
         _ => Form::Difference,
     }
 }
 
-/// Whether `claim` holds one time or number against an amount above zero.
+/// Whether `claim` holds one time or number against an amount.
 fn is_level(claim: &Claim) -> bool {
-    let is_above_zero = match &claim.test {
-        Test::Order { right, .. } | Test::Equal { right, .. } => {
-            right.terms.is_empty() && right.constant > 0.0
-        }
-        Test::Inside { low, .. } => *low > 0.0,
+    let against_amount = match &claim.test {
+        Test::Order { right, .. } | Test::Equal { right, .. } => right.terms.is_empty(),
+        Test::Inside { .. } => true,
         Test::Returns { .. } => false,
     };
     let alone = claim.left.single().is_some_and(|(factor, _)| factor == 1.0);
-    is_above_zero && alone && matches!(claim.left.kind, Kind::Time | Kind::Number)
+    against_amount && alone && matches!(claim.left.kind, Kind::Time | Kind::Number)
+}
+
+/// What the interval is made of: of a single round its sections. `None` if that is too little.
+fn evidence(form: Form, effects: &[f64], sections: &[f64], planned: u32) -> Option<Evidence> {
+    let whole = *effects.first()?;
+    match form {
+        Form::Rounds => {
+            let yes = effects.iter().filter(|x| **x > 0.5).count() as u32;
+            Some(Evidence::Share { yes, n: effects.len() as u32 })
+        }
+        _ if planned == 1 => Spread::of_sections(whole, sections).map(Evidence::Mean),
+        Form::Level => Middle::of_rounds(effects).map(Evidence::Middle),
+        _ => Spread::of_rounds(effects).map(Evidence::Mean),
+    }
 }
 
 fn effect(form: Form, figures: &Figures) -> f64 {
     let Figures { left, right } = figures;
     match form {
         Form::Ratio => libm::log(left.value / right.value),
-        Form::Level => libm::log(left.value),
         Form::Share => left.value / right.value.max(f64::MIN_POSITIVE),
         Form::Difference => left.value - right.value,
-        Form::Rounds => left.value,
+        Form::Level | Form::Rounds => left.value,
     }
 }
 
 /// Where the effect must lie, on the form's scale.
 fn margin(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
-    let margin = margin_of(claim, form, figures);
-    match form {
-        Form::Level => Margin { low: margin.low.map(logarithm), high: margin.high.map(logarithm) },
-        _ => margin,
-    }
-}
-
-/// Of what may be below zero: everything is above that.
-fn logarithm(x: f64) -> f64 {
-    libm::log(x.max(f64::MIN_POSITIVE))
-}
-
-/// Where the effect must lie; of a [`Form::Level`] not yet on its scale.
-fn margin_of(claim: &Claim, form: Form, figures: &[Figures]) -> Margin {
     let right_mean = figures.iter().map(|f| f.right.value).sum::<f64>() / figures.len().max(1) as f64;
     match &claim.test {
         Test::Order { order, right } => {

@@ -1,14 +1,16 @@
 //! From rounds to verdicts.
 //!
 //! In each round every arm gets the same requests (common random numbers), so figures are compared round by round: what is
-//! left is an effect per round, and the interval of their mean is Student's. Of a single round the interval is that of
-//! sectioning: the same figures in ten sections of it. A verdict follows from the interval and the margin, and from nothing
+//! left is an effect per round, and the interval of their mean is Student's. A time or a number of one arm alone is that of the
+//! middle round, and its interval lies between two of them. Of a single round the interval is that of sectioning: the same
+//! figures in ten sections of it. A verdict follows from the interval and the margin, and from nothing
 //! else; before all planned rounds are in there is none. Several hypotheses share one error rate by Holm's rule.
 //!
 //! docs/statistics.md says why, and what was measured about it.
 
 mod cells;
 mod decide;
+mod evidence;
 mod say;
 mod view;
 

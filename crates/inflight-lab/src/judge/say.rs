@@ -43,6 +43,12 @@ pub(super) fn why(
         }
         (None, None) => ": it is too close to decide with any reasonable number of rounds".into(),
     };
+    if (effect.low, effect.high, effect.censored) == (None, None, None) {
+        let confidence = figure(effect.confidence * 100.0);
+        return format!(
+            "{found} in the middle round, and too few rounds for a {confidence} % interval of it{more}"
+        );
+    }
     match kind {
         VerdictKind::Holds => format!("{found}, all of it {margin}"),
         VerdictKind::Refuted => format!("{found}, none of it {margin}"),

@@ -130,6 +130,44 @@ fn what_was_cut_short_decides_only_one_way() {
 }
 
 #[test]
+fn one_arm_alone_is_judged_by_its_middle_round() {
+    // One round that is far worse moves the mean, and not the middle.
+    let times = [1.0, 1.1, 1.2, 1.1, 1.3, 1.0, 1.2, 40.0];
+    let rounds = |n: usize| times[..n].iter().map(|s| (s * 1e3, 0.0)).collect::<Vec<_>>();
+    check(
+        "p99(a) < 45s",
+        &rounds(8),
+        [false; 2],
+        expect!["holds: 1150 ms (1000 ms to 3791 ms), all of it below 45000 ms"],
+    );
+    check(
+        "p99(a) < 1s",
+        &rounds(7),
+        [false; 2],
+        expect![
+            "undecided: 1100 ms (1000 ms to 1227 ms), partly below 1000 ms: about 1 more round would probably decide it"
+        ],
+    );
+    check(
+        "p99(a) < 2s",
+        &rounds(8),
+        [false; 2],
+        expect![
+            "undecided: 1150 ms (1000 ms to 3791 ms), partly below 2000 ms: about 4 more rounds would probably decide it"
+        ],
+    );
+    // Five rounds that agree are too few for 95 %.
+    check(
+        "p99(a) < 2s",
+        &rounds(5),
+        [false; 2],
+        expect![
+            "undecided: 1100 ms in the middle round, and too few rounds for a 95 % interval of it: about 1 more round would probably decide it"
+        ],
+    );
+}
+
+#[test]
 fn so_many_rounds_must_agree_that_more_than_half_do() {
     let yes = |n: usize, of: usize| (0..of).map(|i| (f64::from(u8::from(i < n)), 0.0)).collect::<Vec<_>>();
     check(
@@ -220,6 +258,47 @@ fn phases_of_a_burst_are_judged_on_their_own() {
     let expected =
         ["grows holds", "stays holds", "recovers holds", "later holds", "before holds", "sheds holds"];
     assert_eq!(said, expected, "{verdicts:#?}");
+}
+
+/// The A/A control of six rounds of an arm beside six of `again`, by name: whether it held.
+fn control(again: &str) -> Vec<(String, bool)> {
+    let head = BURSTS.split("[[arm]]").next().expect("a beginning");
+    let head = head.replace(
+        "bursts = { base = \"15/s\", burst = \"60/s\", length = \"5s\", at = [\"30s\"] }",
+        "poisson = { rate = \"15/s\" }",
+    );
+    let text = |latency: &str, errors: &str| {
+        let head = head.replace(
+            "errors = \"0%\"",
+            &format!("errors = \"{errors}\"\nlatency = {{ exponential = \"{latency}\" }}"),
+        );
+        head + "[[arm]]\nname = \"async\"\ncalls = \"parallel\"\n[[hypothesis]]\nname = \"H\"\nclaim = \"p50 < 9s\"\n"
+    };
+    let (latency, errors) = again.split_once(' ').expect("two words");
+    let [one, two] = [text("300ms", "0%"), text(latency, errors)].map(|text| {
+        Document::read(&text, "test", &|_| Err("no files".into())).unwrap_or_else(|e| panic!("{e}"))
+    });
+    let (mut judge, _) = Judge::plan(&one, 6);
+    for round in 0..6 {
+        let of = |document: &Document, seed: u64| {
+            let document = Document { seed, ..document.clone() };
+            trial::run(&document, 0, Settings::default(), Arc::new(())).expect("it ends").0
+        };
+        let (one, two) = (of(&one, round), of(&two, round + 1000));
+        judge.on_round(&[("async", &one)]);
+        judge.on_control(&one, &two);
+    }
+    let controls = judge.controls().into_iter().filter(|control| control.name.starts_with("A/A"));
+    controls.map(|control| (control.name, control.ok)).collect()
+}
+
+#[test]
+fn the_same_arm_twice_passes_and_another_one_does_not() {
+    let held = |again: &str| control(again).iter().map(|(_, ok)| *ok).collect::<Vec<_>>();
+    // p50, p99, goodput. Luck alone is no difference; half more time, or a fifth that fails, is one.
+    assert_eq!(held("300ms 0%"), [true, true, true]);
+    assert_eq!(held("450ms 0%"), [false, false, true]);
+    assert_eq!(held("300ms 20%"), [true, true, false]);
 }
 
 #[test]

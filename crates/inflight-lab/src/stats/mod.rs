@@ -2,11 +2,13 @@
 
 mod compare;
 mod correlation;
+mod middle;
 mod student;
 mod warmup;
 
 pub use compare::{Spread, holm, sign_test, wilson};
 pub use correlation::correlation_time;
+pub use middle::Middle;
 pub use student::{student_t, student_tails};
 pub use warmup::mser5;
 
