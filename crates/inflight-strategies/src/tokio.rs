@@ -90,13 +90,19 @@ impl Executor for World {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        Spawned(Some(tokio::spawn(future)))
+        Spawned::from(tokio::spawn(future))
     }
 }
 
 /// A tokio task that is aborted when its handle is dropped.
 #[derive(Debug)]
 pub struct Spawned<T>(Option<JoinHandle<T>>);
+
+impl<T> From<JoinHandle<T>> for Spawned<T> {
+    fn from(handle: JoinHandle<T>) -> Spawned<T> {
+        Spawned(Some(handle))
+    }
+}
 
 impl<T: Send + 'static> Task<T> for Spawned<T> {
     fn detach(mut self) {

@@ -4,15 +4,17 @@
 //! figure of the lab. Here one thread keeps all deadlines in order and sleeps, with a timer slack of 1 ns, until the first.
 
 use inflight_lab::timers::{self, Alarms, Key, Timers};
-use inflight_strategies::rt::{Clock, Executor, Instant, Task, TaskLost};
+use inflight_strategies::{
+    rt::{Clock, Executor, Instant},
+    tokio::Spawned,
+};
 use std::{
     future::Future,
-    pin::Pin,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::Waker,
     time::{Duration, SystemTime},
 };
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::runtime::Handle;
 
 /// The live world. Clones are handles on the same one.
 #[derive(Clone, Debug)]
@@ -46,43 +48,14 @@ impl Clock for World {
 }
 
 impl Executor for World {
-    type Task<T: Send + 'static> = LiveTask<T>;
+    type Task<T: Send + 'static> = Spawned<T>;
 
-    fn spawn<T, F>(&self, _: &'static str, future: F) -> LiveTask<T>
+    fn spawn<T, F>(&self, _: &'static str, future: F) -> Spawned<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        LiveTask(Some(self.runtime.spawn(future)))
-    }
-}
-
-/// A tokio task that is aborted when its handle is dropped.
-#[derive(Debug)]
-pub struct LiveTask<T>(Option<JoinHandle<T>>);
-
-impl<T: Send + 'static> Task<T> for LiveTask<T> {
-    fn detach(mut self) {
-        self.0 = None;
-    }
-}
-
-impl<T> Future for LiveTask<T> {
-    type Output = Result<T, TaskLost>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.0.as_mut().expect("a task is not polled after its end");
-        let result = std::task::ready!(Pin::new(handle).poll(cx));
-        self.0 = None;
-        Poll::Ready(result.map_err(|_| TaskLost))
-    }
-}
-
-impl<T> Drop for LiveTask<T> {
-    fn drop(&mut self) {
-        if let Some(handle) = &self.0 {
-            handle.abort();
-        }
+        Spawned::from(self.runtime.spawn(future))
     }
 }
 
