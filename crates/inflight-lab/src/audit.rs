@@ -2,7 +2,7 @@
 //! follows.
 
 use crate::{
-    experiment::{Latencies, MAX_LATENESS_P99},
+    experiment::{ArmOutcome, Control, Latencies, MAX_LATENESS_P99},
     record::{Ending, Record},
     wire::Wires,
 };
@@ -24,6 +24,41 @@ pub struct Effort {
     pub busiest_share: f64,
     /// The share of the processors' time that a hypervisor took away meanwhile, if the system tells.
     pub stolen_share: Option<f64>,
+}
+
+impl Effort {
+    /// This round's, with the shares of `other` where they are worse.
+    pub(crate) fn or_worse(self, other: Effort) -> Effort {
+        Effort {
+            busiest_share: self.busiest_share.max(other.busiest_share),
+            stolen_share: [self.stolen_share, other.stolen_share].into_iter().flatten().reduce(f64::max),
+            ..self
+        }
+    }
+}
+
+/// From this share of stolen time on short waits grow by it.
+pub const SEEN_STOLEN: f64 = 0.01;
+/// With a larger share of it figures are the hypervisor's.
+const MOST_STOLEN: f64 = 0.05;
+
+/// Whether a hypervisor took processors away while `arms` were measured; `None` if the system does not tell.
+pub fn steal(arms: &[ArmOutcome]) -> Option<Control> {
+    let told = arms.iter().filter_map(|arm| Some((arm.driver.as_ref()?.effort.stolen_share?, &arm.name)));
+    let (share, arm) = told.reduce(|worst, one| if one.0 > worst.0 { one } else { worst })?;
+    let (ok, percent) = (share <= SEEN_STOLEN, share * 100.0);
+    let text = match ok {
+        true => format!("a hypervisor took {percent:.1} % of the processors' time at most"),
+        false => format!(
+            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it"
+        ),
+    };
+    Some(Control {
+        name: "steal".into(),
+        ok,
+        text,
+        figures: BTreeMap::from([("worst_percent".into(), percent)]),
+    })
 }
 
 /// What a driver did and did not do, in the counted time.
@@ -117,13 +152,15 @@ impl Audit {
     /// outcome.
     pub fn problem(&self) -> Option<String> {
         let Audit { asked_per_s, begun_per_s, .. } = self;
-        (self.verdict == Verdict::GeneratorLimited).then(|| {
-            format!(
+        if self.verdict == Verdict::GeneratorLimited {
+            return Some(format!(
                 "the driver was the limit: {asked_per_s:.0}/s asked, {begun_per_s:.0}/s begun in time, its busiest worker used \
                  {:.0} % of a processor",
                 self.effort.busiest_share * 100.0
-            )
-        })
+            ));
+        }
+        let stolen = self.effort.stolen_share.filter(|share| *share > MOST_STOLEN)?;
+        Some(format!("a hypervisor took {:.0} % of the processors' time (at most 5 %)", stolen * 100.0))
     }
 }
 

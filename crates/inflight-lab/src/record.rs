@@ -221,6 +221,7 @@ impl Record {
     pub fn absorb(&mut self, other: &Record) {
         self.add(other);
         self.absorbed += other.counted();
+        self.effort = self.effort.map(|effort| other.effort.map_or(effort, |other| effort.or_worse(other)));
     }
 
     /// Whether requests have a schedule that they can be late for.

@@ -7,7 +7,7 @@ use crate::{
     terminal::{ink, print},
     timer_error,
 };
-use inflight_lab::{report::Tone, twin::TimerError};
+use inflight_lab::{audit::SEEN_STOLEN, report::Tone, twin::TimerError};
 use inflight_strategies::rt::Clock as _;
 use std::{fs, time::Duration};
 
@@ -19,8 +19,6 @@ const COARSE: Duration = Duration::from_micros(1);
 const CONNECTIONS: u64 = 20_000;
 /// Work of others beyond this share of the processors makes a driver late.
 const BUSY: f64 = 0.1;
-/// Time that a hypervisor takes away beyond this share does so as well.
-const STOLEN: f64 = 0.01;
 
 /// One thing that was looked at.
 struct Finding {
@@ -134,7 +132,8 @@ fn of_hypervisor(shares: Shares) -> Finding {
     Finding {
         what: "stolen time",
         figure: format!("{:.1} % of the processors", shares.stolen * 100.0),
-        advice: (shares.stolen > STOLEN).then_some("a hypervisor gives it to others: short waits grow by it"),
+        advice: (shares.stolen > SEEN_STOLEN)
+            .then_some("a hypervisor gives it to others: short waits grow by it"),
     }
 }
 

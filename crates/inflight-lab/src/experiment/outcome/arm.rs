@@ -63,7 +63,8 @@ pub struct ArmOutcome {
     pub events: Vec<Event>,
     /// What that means.
     pub findings: Vec<Finding>,
-    /// What its driver says about itself, in the round of which it could say the least good; absent in virtual time.
+    /// What its driver says about itself: its connections in the first round, its worker and the machine in the worst; absent in
+    /// virtual time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Audit>,
     /// What formulas say about it.
