@@ -9,7 +9,7 @@ use inflight_lab::{
     experiment::{MAX_ROUNDS, VerdictKind},
     trace::MAX_WATCHED,
 };
-use inflight_strategies::units::{ParseError, Rate, Ratio, parse_duration};
+use inflight_strategies::units::{ParseError, Rate, parse_duration};
 use std::{net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
 
 /// Latency shows the effect. Inflight shows the cause.
@@ -198,22 +198,21 @@ pub struct Sim {
 /// Flags of `tune`.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  inflight tune memory-cliff\n  \
-inflight tune usl --p99 2s --goodput 90% --rate 15/s\n  \
-inflight tune memory-cliff --goodput 80% --rate 20/s --burst 60/s --burst-length 5s --burst-every 60s\n  \
+inflight tune usl 'p99 <= 2s and goodput >= 90% of offered' --rate 15/s\n  \
+inflight tune memory-cliff 'goodput >= 80% of offered' --rate 20/s --burst 60/s --burst-length 5s --burst-every 60s\n  \
 inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml\n  \
 inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check\n\n\
 Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real run does not.")]
 pub struct Tune {
     /// A built-in profile, a file with [service.b] (an experiment, a configuration, or nothing else), or measured latencies
-    /// (.csv)
+    /// (.csv, or .hlog in microseconds)
     #[arg(value_name = "PROFILE", default_value = "memory-cliff")]
     pub profile: String,
-    /// What the 99th percentile of good answers must not exceed
-    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = positive_duration)]
-    pub p99: Duration,
-    /// The least share of all requests that gets a good answer [default: 99 % of those that B does not fail by itself]
-    #[arg(long, value_name = "SHARE")]
-    pub goodput: Option<Ratio>,
+    /// Claims with `and` between them: what a percentile of good answers must not exceed, and the least share of the offered
+    /// requests that gets one, such as 'p99 <= 1s and goodput >= 90% of offered' [default for goodput: 99 % of those that B does
+    /// not fail by itself]
+    #[arg(value_name = "OBJECTIVE", default_value = "p99 <= 2s")]
+    pub objective: String,
     /// How many requests arrive, Poisson [default: the profile's traffic]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
@@ -359,13 +358,18 @@ pub struct Show {
 
 /// Flags of `report`.
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  inflight report\n  inflight report k3f9 -o k3f9.html")]
+#[command(
+    after_help = "Examples:\n  inflight report\n  inflight report --open\n  inflight report k3f9 -o k3f9.html"
+)]
 pub struct Report {
     /// The run's id [default: the latest]
     pub run: Option<String>,
     /// Where to write it, - for standard output [default: report.html beside the run]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Show it in the browser as well
+    #[arg(long)]
+    pub open: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,

@@ -17,7 +17,7 @@ pub struct Mistake {
 
 impl Mistake {
     /// A mistake without notes.
-    pub(super) fn new(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Mistake {
+    pub(crate) fn new(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Mistake {
         Mistake { span, message: message.into(), label: label.into(), notes: Vec::new() }
     }
 

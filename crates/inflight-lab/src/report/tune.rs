@@ -327,7 +327,7 @@ mod tests {
         expect![[r#"
             mine: limit 22, queue 10, max-wait 300ms, timeout 2s
             p99 1,430 ± 12.3 ms, goodput 94.00% ± 0.10: meets p99 <= 2s and goodput >= 90%
-            with 20 of 20 seeds
+            of offered with 20 of 20 seeds
             open loop, Poisson 24/s; 7,654 trials of 1,234 candidates in virtual time, the
             figures from 20 seeds that the search had not seen, ± 95 % by Student's t
 
@@ -362,7 +362,7 @@ mod tests {
         let text = tune(&outcome(false), 100, &Plain);
         let head: Vec<&str> = text.lines().take(5).collect();
         expect![[r#"
-            mine: nothing that was tried meets p99 <= 2s and goodput >= 90% with every seed
+            mine: nothing that was tried meets p99 <= 2s and goodput >= 90% of offered with every seed
             The nearest miss: limit 22, queue 10, max-wait 300ms, timeout 2s
             p99 1,430 ± 12.3 ms, goodput 80.00% ± 0.10: met with 3 of 20 seeds; it is goodput that breaks; with
             80% of the traffic it would hold

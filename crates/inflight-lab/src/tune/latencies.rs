@@ -1,5 +1,13 @@
 //! Measured latencies as a file of quantiles, which is what a service can be given.
 
+use base64::Engine as _;
+use hdrhistogram::{
+    Histogram,
+    serialization::{
+        Deserializer,
+        interval_log::{IntervalLogIterator, LogEntry},
+    },
+};
 use inflight_strategies::units::{format_duration, parse_duration};
 use std::{fmt::Write as _, time::Duration};
 
@@ -31,6 +39,36 @@ impl Latencies {
         };
         let all = content(text).map(read).collect::<Result<Vec<Duration>, String>>()?;
         Ok(Latencies { quantiles: quantiles(all)?, errors: 0.0 })
+    }
+
+    /// Reads HdrHistogram's interval log, in microseconds: what is tagged as completed, as a run's own log does; without such a
+    /// tag all of it.
+    pub fn of_log(text: &str) -> Result<Latencies, String> {
+        let mut all: Vec<(bool, Histogram<u64>)> = Vec::new();
+        for entry in IntervalLogIterator::new(text.as_bytes()) {
+            let entry = entry.map_err(|_| "it is no interval log of HdrHistogram")?;
+            let LogEntry::Interval(interval) = entry else { continue };
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(interval.encoded_histogram())
+                .map_err(|error| format!("a histogram is no base64: {error}"))?;
+            let read = Deserializer::new().deserialize(&mut bytes.as_slice());
+            let histogram = read.map_err(|error| format!("a histogram cannot be read: {error}"))?;
+            let is_completed = interval.tag().is_some_and(|tag| tag.as_str().ends_with("completed"));
+            all.push((is_completed, histogram));
+        }
+        let tagged = all.iter().any(|(is_completed, _)| *is_completed);
+        let mut together = crate::record::histogram();
+        for (_, histogram) in all.iter().filter(|(is_completed, _)| *is_completed == tagged) {
+            together.add(histogram).map_err(|error| format!("a histogram is of another kind: {error}"))?;
+        }
+        if together.len() < MIN_LATENCIES as u64 {
+            return Err(format!("{} latencies, at least {MIN_LATENCIES} are needed", together.len()));
+        }
+        let at = |per_cent: f64| match per_cent {
+            0.0 => together.min(),
+            _ => together.value_at_quantile(per_cent / 100.0),
+        };
+        Ok(Latencies { quantiles: grid(|per_cent| Duration::from_micros(at(per_cent))), errors: 0.0 })
     }
 }
 
@@ -66,19 +104,23 @@ fn requests(text: &str, head: &str) -> Result<Latencies, String> {
     Ok(Latencies { quantiles: quantiles(good)?, errors })
 }
 
-/// Per cents in steps of one, and finer near the end, where it matters.
+/// The quantiles of latencies, one by one.
 fn quantiles(mut all: Vec<Duration>) -> Result<String, String> {
     if all.len() < MIN_LATENCIES {
         return Err(format!("{} latencies, at least {MIN_LATENCIES} are needed", all.len()));
     }
     all.sort();
+    Ok(grid(|per_cent| all[((all.len() - 1) as f64 * per_cent / 100.0).round() as usize]))
+}
+
+/// Per cents in steps of one, and finer near the end, each with what it is.
+fn grid(at: impl Fn(f64) -> Duration) -> String {
     let fine = [99.5, 99.9, 99.99, 100.0];
     let mut out = String::from("# quantile, latency\n");
     for per_cent in (0..100).map(f64::from).chain(fine) {
-        let place = (all.len() - 1) as f64 * per_cent / 100.0;
-        let _ = writeln!(out, "p{per_cent}, {}", format_duration(all[place.round() as usize]));
+        let _ = writeln!(out, "p{per_cent}, {}", format_duration(at(per_cent)));
     }
-    Ok(out)
+    out
 }
 
 #[cfg(test)]

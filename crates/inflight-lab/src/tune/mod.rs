@@ -20,7 +20,7 @@ pub use candidate::{Candidate, Knob};
 pub use effort::Effort;
 pub use latencies::{Latencies, MIN_LATENCIES};
 pub use margins::{Axis, Margin, Scan, Step};
-pub use objective::{Clause, Objective};
+pub use objective::{Clause, Objective, TUNED};
 pub use outcome::{Asked, Check, TUNE_SCHEMA, TuneOutcome};
 pub use problem::{MAX_REQUESTS, Problem, Trial, Unsolvable};
 pub use score::{Score, Standing};

@@ -38,10 +38,13 @@ impl Score {
         Score::new(endings, (latency, record.in_flight_mean()), errors)
     }
 
-    /// Of an arm that was measured, at the 99th percentile.
-    pub fn of_arm(arm: &ArmOutcome, errors: f64) -> Score {
-        let Latencies { count, p99_ns, .. } = arm.completed;
-        let latency = if count == 0 { f64::INFINITY } else { p99_ns as f64 / 1e9 };
+    /// Of an arm that was measured; of an order that its tail does not have, at the next one.
+    pub fn of_arm(arm: &ArmOutcome, order: f64, errors: f64) -> Score {
+        let Latencies { count, p99_ns, max_ns, .. } = arm.completed;
+        let beyond =
+            || arm.tail.iter().find(|point| point.quantile >= order - 1e-9).map_or(max_ns, |point| point.ns);
+        let nanos = if order == 0.99 { p99_ns } else { beyond() };
+        let latency = if count == 0 { f64::INFINITY } else { nanos as f64 / 1e9 };
         Score::new((arm.offered, &arm.endings), (latency, arm.in_flight_mean), errors)
     }
 

@@ -1,7 +1,10 @@
 //! A profile's text taken apart, and put together again as an experiment with the limit that was found: what `run` measures
 //! and `serve` serves.
 
-use super::candidate::Candidate;
+use super::{
+    candidate::Candidate,
+    objective::{Objective, TUNED},
+};
 use inflight_strategies::units::format_duration;
 use std::{fmt::Write as _, time::Duration};
 use toml::de::{DeTable, DeValue};
@@ -53,13 +56,13 @@ impl Written {
         }
     }
 
-    /// An experiment with these services under `traffic`, with `best` as its arm.
+    /// An experiment with these services under `traffic`, with `best` as its arm, and `objective` as what is claimed of it.
     pub fn experiment(
         &self,
         head: &str,
         traffic: &str,
         (seed, times): (u64, Times),
-        best: &Candidate,
+        (best, objective): (&Candidate, Option<&Objective>),
     ) -> String {
         let mut out = String::from(head);
         let _ = writeln!(out, "seed = {seed}");
@@ -75,6 +78,11 @@ impl Written {
             self.services,
             arm(best)
         );
+        for (name, claim) in
+            ["latency", "goodput"].iter().zip(objective.map(Objective::claims).into_iter().flatten())
+        {
+            let _ = write!(out, "\n[[hypothesis]]\nname = \"{name}\"\nclaim = \"{claim}\"\n");
+        }
         out
     }
 }
@@ -84,7 +92,7 @@ fn arm(best: &Candidate) -> String {
     let time = |ns| format_duration(Duration::from_nanos(ns));
     let Candidate { permits, queue, max_wait_ns, timeout_ns } = *best;
     format!(
-        "[[arm]]\nname = \"tuned\"\ncalls = \"parallel\"\nwhole = [ {{ timeout = {{ after = \"{}\" }} }} ]\n\
+        "[[arm]]\nname = \"{TUNED}\"\ncalls = \"parallel\"\nwhole = [ {{ timeout = {{ after = \"{}\" }} }} ]\n\
          b = [ {{ limit = {{ permits = {permits}, queue = {queue}, max-wait = \"{}\" }} }} ]\n",
         time(timeout_ns),
         time(max_wait_ns)
@@ -123,6 +131,7 @@ fn inline(text: &str, span: std::ops::Range<usize>, value: &DeValue<'_>) -> Stri
 mod tests {
     use super::*;
     use crate::experiment::Document;
+    use inflight_strategies::units::Ratio;
 
     const BEST: Candidate =
         Candidate { permits: 22, queue: 10, max_wait_ns: 300_000_000, timeout_ns: 2_000_000_000 };
@@ -149,7 +158,9 @@ calls = "parallel"
         let written = Written::of(PROFILE);
         let times = Times { duration: Duration::from_secs(220), warmup: Duration::ZERO, scale: 0.1 };
         let traffic = written.traffic.clone().expect("a workload");
-        let text = written.experiment("", &traffic, (1, times), &BEST);
+        let goodput = Ratio::new(0.9).expect("a share");
+        let objective = Objective { order: 0.99, latency: Duration::from_secs(2), goodput };
+        let text = written.experiment("", &traffic, (1, times), (&BEST, Some(&objective)));
         let read = |text: &str| {
             Document::read(text, "x.toml", &|_| Err("no files".into())).unwrap_or_else(|e| panic!("{e}"))
         };
@@ -157,6 +168,8 @@ calls = "parallel"
         assert_eq!((was.service_a, was.service_b), (is.service_a, is.service_b), "{text}");
         assert_eq!((was.workload, was.seed), (is.workload, is.seed), "{text}");
         assert_eq!(is.endpoints, [BEST.endpoint().scaled(0.1)]);
+        let claims: Vec<&str> = is.hypotheses.iter().map(|hypothesis| hypothesis.text.as_str()).collect();
+        assert_eq!(claims, ["p99 <= 2s", "goodput >= 90% of offered"]);
     }
 
     #[test]

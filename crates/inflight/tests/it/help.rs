@@ -236,46 +236,48 @@ fn of_tune() {
     check(
         &["tune"],
         expect![[r#"
-        Find the limit, queue, wait and timeout that meet an objective: in virtual time, then checked for
-        real
+            Find the limit, queue, wait and timeout that meet an objective: in virtual time, then checked for
+            real
 
-        Usage: inflight tune [OPTIONS] [PROFILE]
+            Usage: inflight tune [OPTIONS] [PROFILE] [OBJECTIVE]
 
-        Arguments:
-          [PROFILE]  A built-in profile, a file with [service.b] (an experiment, a configuration, or nothing
-                     else), or measured latencies (.csv) [default: memory-cliff]
+            Arguments:
+              [PROFILE]    A built-in profile, a file with [service.b] (an experiment, a configuration, or
+                           nothing else), or measured latencies (.csv, or .hlog in microseconds) [default:
+                           memory-cliff]
+              [OBJECTIVE]  Claims with `and` between them: what a percentile of good answers must not exceed,
+                           and the least share of the offered requests that gets one, such as 'p99 <= 1s and
+                           goodput >= 90% of offered' [default for goodput: 99 % of those that B does not fail
+                           by itself] [default: "p99 <= 2s"]
 
-        Options:
-              --p99 <TIME>           What the 99th percentile of good answers must not exceed [default: 2s]
-              --goodput <SHARE>      The least share of all requests that gets a good answer [default: 99 %
-                                     of those that B does not fail by itself]
-              --rate <RATE>          How many requests arrive, Poisson [default: the profile's traffic]
-              --burst <RATE>         How many arrive in a burst
-              --burst-length <TIME>  How long a burst lasts [default: 5s]
-              --burst-every <TIME>   How often a burst begins [default: 60s]
-              --seed <SEED>          Decide everything random anew [default: the profile's]
-              --threads <N>          Threads [default: one per processor]; the result is the same with any
-                                     number
-              --quick                A first look, some twenty times as fast: fewer seeds, shorter trials,
-                                     coarser margins
-              --no-check             Leave out the real run at the end, of about half a minute
-          -o, --output <FILE>        Write what was found as an experiment: for `inflight run`, and for
-                                     `inflight serve --config`
-              --json                 Print JSON instead of tables
-              --runs <DIR>           Where runs are kept [default: runs]
-          -h, --help                 Print help
+            Options:
+                  --rate <RATE>          How many requests arrive, Poisson [default: the profile's traffic]
+                  --burst <RATE>         How many arrive in a burst
+                  --burst-length <TIME>  How long a burst lasts [default: 5s]
+                  --burst-every <TIME>   How often a burst begins [default: 60s]
+                  --seed <SEED>          Decide everything random anew [default: the profile's]
+                  --threads <N>          Threads [default: one per processor]; the result is the same with any
+                                         number
+                  --quick                A first look, some twenty times as fast: fewer seeds, shorter trials,
+                                         coarser margins
+                  --no-check             Leave out the real run at the end, of about half a minute
+              -o, --output <FILE>        Write what was found as an experiment: for `inflight run`, and for
+                                         `inflight serve --config`
+                  --json                 Print JSON instead of tables
+                  --runs <DIR>           Where runs are kept [default: runs]
+              -h, --help                 Print help
 
-        Examples:
-          inflight tune memory-cliff
-          inflight tune usl --p99 2s --goodput 90% --rate 15/s
-          inflight tune memory-cliff --goodput 80% --rate 20/s --burst 60/s --burst-length 5s --burst-every
-          60s
-          inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml
-          inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check
+            Examples:
+              inflight tune memory-cliff
+              inflight tune usl 'p99 <= 2s and goodput >= 90% of offered' --rate 15/s
+              inflight tune memory-cliff 'goodput >= 80% of offered' --rate 20/s --burst 60/s --burst-length 5s
+              --burst-every 60s
+              inflight tune mine.toml -o tuned.toml && inflight serve --config tuned.toml
+              inflight tune runs/k3f9/async.requests.csv --rate 24/s --no-check
 
-        Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real
-        run does not.
-    "#]],
+            Built-in profiles: sleep, memory-cliff, usl. Exit code 3: nothing meets the objective, or the real
+            run does not.
+        "#]],
     );
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     program::{Dir, Program, Said, Talk, inflight},
+    run::{EXPERIMENT, runs},
     wait::eventually,
 };
 use expect_test::expect;
@@ -33,7 +34,7 @@ fn outcome(said: &Said) -> TuneOutcome {
     serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"))
 }
 
-const ASKED: [&str; 6] = ["--p99", "300ms", "--goodput", "90%", "--rate", "50/s"];
+const ASKED: [&str; 3] = ["p99 <= 300ms and goodput >= 90% of offered", "--rate", "50/s"];
 
 #[test]
 fn the_same_seed_finds_the_same_with_any_number_of_threads_and_what_it_writes_is_served() {
@@ -58,8 +59,8 @@ fn the_same_seed_finds_the_same_with_any_number_of_threads_and_what_it_writes_is
     let config = checked(&["serve", "--config", "tuned.toml", "--print-config"]);
     let permits = format!("permits = {}", found.best.permits);
     assert!(config.code == 0 && config.stdout.contains(&permits), "{config:?}");
-    // The same arm in virtual time does what the search says of it.
-    let sim = checked(&["sim", "tuned.toml", "--seeds", "5", "--csv"]);
+    // The same arm in virtual time does what the search says of it, and the file says what that is.
+    let sim = checked(&["sim", "tuned.toml", "--rounds", "8", "--expect", "all=holds"]);
     assert_eq!(sim.code, 0, "{sim:?}");
 }
 
@@ -67,7 +68,7 @@ fn the_same_seed_finds_the_same_with_any_number_of_threads_and_what_it_writes_is
 fn nothing_meets_what_cannot_be_met_and_the_nearest_miss_is_told() {
     let dir = Dir::new();
     // A pool of two does 100/s at most.
-    let args = ["--p99", "300ms", "--goodput", "90%", "--rate", "200/s", "-o", "tuned.toml"];
+    let args = ["p99 <= 300ms and goodput >= 90% of offered", "--rate", "200/s", "-o", "tuned.toml"];
     let said = Said::by(tune(&dir, &[&args[..], &["--json"]].concat()));
     assert_eq!(said.code, 3, "{said:?}");
     let miss = outcome(&said);
@@ -109,7 +110,7 @@ fn what_cannot_be_asked_is_bad_input() {
         --- stderr
         error: B fails 5.000 % of its calls by itself, so at most 95.000 % can be good, whatever the limit: goodput >= 95.000 % leaves no room
     "#]]
-    .assert_eq(&said(&["never.toml", "--rate", "1/s", "--goodput", "95%"]));
+    .assert_eq(&said(&["never.toml", "goodput >= 95% of offered", "--rate", "1/s"]));
     expect![[r#"
         exit 2
         --- stderr
@@ -131,7 +132,7 @@ fn measured_latencies_are_a_profile() {
     let latencies: String = (0..400).map(|i| format!("{}ms\n", 10 + i % 20)).collect();
     dir.file("measured.csv", latencies);
     let mut command = inflight();
-    command.current_dir(dir.path()).args(["tune", "measured.csv", "--rate", "100/s", "--p99", "200ms"]);
+    command.current_dir(dir.path()).args(["tune", "measured.csv", "p99 <= 200ms", "--rate", "100/s"]);
     let said = Said::by({
         command.args(["--no-check", "--quick", "--json", "-o", "out.toml"]);
         command
@@ -145,6 +146,28 @@ fn measured_latencies_are_a_profile() {
     let mut check = inflight();
     check.current_dir(dir.path()).args(["check", "out.toml"]);
     assert_eq!(Said::by(check).code, 0);
+}
+
+#[test]
+fn a_saved_histogram_log_is_a_profile_as_well() {
+    let dir = Dir::new();
+    dir.file("mine.toml", EXPERIMENT);
+    let said = |args: &[&str]| {
+        let mut command = inflight();
+        command.current_dir(dir.path()).args(args);
+        Said::by(command)
+    };
+    assert_eq!(said(&["sim", "mine.toml", "--save", "--only", "both", "--rounds", "4"]).code, 0);
+    let log = runs(&dir)[0].join("latency.hlog").display().to_string();
+    let args = ["p95 <= 200ms", "--rate", "100/s", "--no-check", "--quick", "--json", "-o", "out.toml"];
+    assert_eq!(said(&[&["tune", log.as_str()], &args[..]].concat()).code, 0);
+    // Both services at the same time take as long as B, which takes 10 to 30 ms.
+    let quantiles = fs::read_to_string(dir.path().join("latency.quantiles.csv")).expect("beside out.toml");
+    let p50 = quantiles.lines().find_map(|line| line.strip_prefix("p50, ")).expect("a median");
+    assert!(["19", "20", "21"].iter().any(|start| p50.starts_with(start)), "{p50}");
+    dir.file("broken.hlog", "#[Histogram log format version 1.3]\n0.0,1.0,2.0,nonsense\n");
+    let broken = said(&["tune", "broken.hlog", "--rate", "100/s"]);
+    assert_eq!(broken.code, 2, "{broken:?}");
 }
 
 #[test]

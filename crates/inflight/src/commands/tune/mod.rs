@@ -131,12 +131,12 @@ fn checked(
     let dir = RunDir::create(&flags.runs.dir)?;
     let runtime = runtime(None)?;
     let sources = [source];
-    let run = runtime.block_on(measure(&sources, &[], &dir))?;
+    let run = runtime.block_on(measure((&sources, None), vec![None], &[], &dir))?;
     runtime.shutdown_background();
     let (objective, document) = (&problem.objective, &sources[0].document);
     let (scale, errors) = (document.time_scale, document.service_b.errors.value());
     let arm = run.experiments.first().and_then(|experiment| experiment.arms.first());
-    let score = arm.map(|arm| Score::of_arm(arm, errors));
+    let score = arm.map(|arm| Score::of_arm(arm, objective.order, errors));
     let latency = score.map(|s| s.latency / scale).filter(|s| s.is_finite());
     let goodput = score.map_or(0.0, |s| s.goodput);
     Ok(Check {
@@ -168,8 +168,7 @@ fn show(flags: &cli::Tune, outcome: &TuneOutcome) -> anyhow::Result<()> {
 /// The command that finds the same again.
 fn rerun(flags: &cli::Tune, outcome: &TuneOutcome) -> String {
     use inflight_strategies::units::format_duration;
-    let mut words = vec![format!("inflight tune {} --p99 {}", flags.profile, format_duration(flags.p99))];
-    words.extend(flags.goodput.map(|goodput| format!("--goodput {goodput}")));
+    let mut words = vec![format!("inflight tune {} '{}'", flags.profile, outcome.objective.objective())];
     words.extend(flags.rate.map(|rate| format!("--rate {rate}")));
     words.extend(flags.burst.map(|burst| {
         let (length, every) = (format_duration(flags.burst_length), format_duration(flags.burst_every));

@@ -50,11 +50,13 @@ pub(super) struct Profile {
 pub(super) fn posed(flags: &cli::Tune) -> anyhow::Result<(Profile, Problem)> {
     let profile = profile(flags)?;
     let any = Candidate { permits: 1, queue: 0, max_wait_ns: 1_000_000, timeout_ns: 1_000_000 };
-    let source = profile.experiment("", &any, profile.own)?;
+    let source = profile.experiment("", (&any, None), profile.own)?;
     let ceiling = 1.0 - source.document.service_b.errors.value();
-    let goodput = flags.goodput.or(Ratio::new(GOODPUT * ceiling)).expect("a share of a share");
+    let goodput = Ratio::new(GOODPUT * ceiling).expect("a share of a share");
     let effort = if flags.quick { Effort::QUICK } else { Effort::FULL };
-    let objective = Objective { order: 0.99, latency: flags.p99, goodput };
+    let usual = Objective { order: 0.99, latency: Duration::from_secs(2), goodput };
+    let objective =
+        usual.read(&flags.objective).map_err(|error| BadInput(format!("error: the objective: {error}")))?;
     let problem =
         Problem::new(source.document, objective, effort).map_err(|e| BadInput(format!("error: {e}")))?;
     Ok((profile, problem))
@@ -62,7 +64,7 @@ pub(super) fn posed(flags: &cli::Tune) -> anyhow::Result<(Profile, Problem)> {
 
 fn profile(flags: &cli::Tune) -> anyhow::Result<Profile> {
     let path = Path::new(&flags.profile);
-    let is_measured = path.extension().is_some_and(|end| end == "csv");
+    let is_measured = path.extension().is_some_and(|end| end == "csv" || end == "hlog");
     let profile = if is_measured { measured(path)? } else { described(&flags.profile)? };
     let traffic = asked_traffic(flags).or(profile.traffic).ok_or_else(|| {
         BadInput(format!(
@@ -108,7 +110,9 @@ fn unknown(name: &str) -> anyhow::Error {
 /// A service that takes as long as was measured, and of which no more is known.
 fn measured(path: &Path) -> anyhow::Result<Profile> {
     let shown = path.display();
-    let latencies = Latencies::read(&read_text(path)?)
+    let text = read_text(path)?;
+    let is_log = path.extension().is_some_and(|end| end == "hlog");
+    let latencies = if is_log { Latencies::of_log(&text) } else { Latencies::read(&text) }
         .map_err(|why| BadInput(format!("error: cannot use {shown}: {why}")))?;
     let name = path.file_stem().map_or("measured".into(), |stem| stem.to_string_lossy().into_owned());
     let file = format!("{name}.quantiles.csv");
@@ -145,7 +149,12 @@ fn asked_traffic(flags: &cli::Tune) -> Option<String> {
 
 impl Profile {
     /// An experiment with `best` as its arm; `head` stands before it.
-    pub(super) fn experiment(&self, head: &str, best: &Candidate, times: Times) -> anyhow::Result<Source> {
+    fn experiment(
+        &self,
+        head: &str,
+        best: (&Candidate, Option<&Objective>),
+        times: Times,
+    ) -> anyhow::Result<Source> {
         let traffic = self.traffic.as_deref().unwrap_or_default();
         let text = self.written.experiment(head, traffic, (self.seed, times), best);
         Source::with_files(text, &format!("{}-tuned", self.name), self.files.clone())
@@ -157,13 +166,13 @@ impl Profile {
         let _ = writeln!(head, "question = \"Is it so that {}?\"", problem.objective);
         let workload = problem.workload();
         let times = Times { duration: workload.duration, warmup: workload.warmup, scale: 1.0 };
-        self.experiment(&head, best, times)
+        self.experiment(&head, (best, Some(&problem.objective)), times)
     }
 
     /// A real run of it that takes about half a minute at most.
     pub(super) fn check(&self, problem: &Problem, best: &Candidate) -> anyhow::Result<Source> {
         let head = format!("question = \"Does what was found hold: {}?\"\n", problem.objective);
-        self.experiment(&head, best, check_times(problem))
+        self.experiment(&head, (best, None), check_times(problem))
     }
 }
 
