@@ -40,7 +40,7 @@ cargo xtask COMMAND
   loom              hand-made synchronisation under all interleavings
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
-  report [--install] the page of a virtual run in a real browser: three widths, two themes, axe; skips without Chromium
+  report [--install] pages of virtual runs in a real browser: three widths, two themes, axe; skips without Chromium
   bench load [PART…] [quick] [alone]
                     the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
   tools             fetches and builds what `stack` needs into the cache

@@ -1,5 +1,6 @@
-//! `cargo xtask report`: the page of a virtual run in a real browser, as a reader sees it: scripts off, both themes, three widths,
-//! nothing wider than the window; axe finds nothing; it prints. The pictures stay, to be looked at.
+//! `cargo xtask report`: pages of virtual runs in a real browser, as a reader sees them: a plain run, one with verdicts and a knee
+//! curve, and the tour. Scripts off, both themes, three widths, nothing wider than the window; axe finds nothing; it prints. The
+//! pictures stay, to be looked at.
 
 use crate::{
     checkout,
@@ -20,10 +21,13 @@ const LOCK: &str = include_str!("page/package-lock.json");
 const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 const LOOK_LIMIT: Duration = Duration::from_secs(180);
 
-/// What the page is made of.
-const EXPERIMENTS: [&str; 2] = ["four-endpoints", "memory-cliff"];
+/// What each page is about: its name, and what is run for it.
+const PAGES: [(&str, &str); 3] =
+    [("plain", "four-endpoints"), ("verdicts", "memory-cliff"), ("tour", "tour")];
+/// A page may have so many bytes for each experiment.
+const MOST_BYTES: u64 = 600_000;
 
-/// Looks at a page of one and at a page of two experiments. `install`: gets the browser if it is missing and we may.
+/// Looks at every page. `install`: gets the browser if it is missing and we may.
 pub(crate) fn run_all(install: bool) -> Result<bool> {
     let watch = Stopwatch::start();
     crate::interrupt::install()?;
@@ -33,11 +37,14 @@ pub(crate) fn run_all(install: bool) -> Result<bool> {
     let modules = modules()?;
     let mut checks = Checks::default();
     let pictures = checkout::root().join("target/report");
-    for (name, experiments) in [("one", &EXPERIMENTS[..1]), ("two", &EXPERIMENTS[..])] {
-        let page =
-            step(format!("simulates {}", experiments.join(", ")), || page(experiments, &work.join(name)))?;
-        let bytes = std::fs::metadata(&page).context("no page")?.len();
-        checks.check(bytes < 600_000, format!("{name}: {} KB", bytes / 1000));
+    for (name, experiment) in PAGES {
+        let page = step(format!("simulates {experiment}"), || page(experiment, &work.join(name)))?;
+        let text = std::fs::read_to_string(&page).context("no page")?;
+        let (bytes, experiments) = (text.len() as u64, text.matches("<section class=\"exp").count() as u64);
+        checks.check(
+            bytes < MOST_BYTES * experiments,
+            format!("{name}: {} KB for {experiments} of them", bytes / 1000),
+        );
         look(&browser, &modules, &page, &pictures.join(name), &mut checks)?;
     }
     std::fs::remove_dir_all(&work).context("cannot remove the work folder")?;
@@ -78,11 +85,11 @@ fn modules() -> Result<PathBuf> {
     Ok(folder.join("node_modules"))
 }
 
-/// The page of a run of `experiments` in virtual time.
-fn page(experiments: &[&str], folder: &Path) -> Result<PathBuf> {
+/// The page of a run of `experiment` in virtual time.
+fn page(experiment: &str, folder: &Path) -> Result<PathBuf> {
     let mut command = Command::new("cargo");
     command.args(["run", "--quiet", "--locked", "--package", "inflight", "--", "sim", "--save", "--runs"]);
-    output(command.arg(folder).args(experiments).current_dir(checkout::root()))?;
+    output(command.arg(folder).arg(experiment).current_dir(checkout::root()))?;
     let mut runs = std::fs::read_dir(folder).context("no run was saved")?;
     let run = runs.next().context("no run was saved")?.context("cannot list the runs")?;
     Ok(run.path().join("report.html"))

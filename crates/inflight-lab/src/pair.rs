@@ -1,4 +1,4 @@
-//! Two calls at the same time, each a task of its own, and a caller who is woken once.
+//! Two calls at the same time: each a task of its own, with a caller who is woken once, or both in the caller's task.
 //!
 //! Whoever waits for two tasks by their handles is woken when each of them ends, the first time for nothing. Behind an
 //! HTTP connection that is a whole turn through the server's state. Here the tasks leave their results in one place, and
@@ -10,6 +10,7 @@ use inflight_strategies::{
 };
 use std::{
     future::Future,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -47,6 +48,32 @@ where
         b.detach();
     }
     result
+}
+
+/// Waits in this task for both, or for the first that fails; the other is then dropped. `a` is asked first.
+pub(crate) async fn joined<A, B, E>(
+    a: impl Future<Output = Result<A, E>>,
+    b: impl Future<Output = Result<B, E>>,
+) -> Result<(A, B), E> {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut from_a, mut from_b) = (None, None);
+    std::future::poll_fn(move |cx| {
+        if from_a.is_none()
+            && let Poll::Ready(result) = a.as_mut().poll(cx)
+        {
+            from_a = Some(result?);
+        }
+        if from_b.is_none()
+            && let Poll::Ready(result) = b.as_mut().poll(cx)
+        {
+            from_b = Some(result?);
+        }
+        if from_a.is_none() || from_b.is_none() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(from_a.take().zip(from_b.take()).expect("both are there")))
+    })
+    .await
 }
 
 /// The place where two tasks leave their results.

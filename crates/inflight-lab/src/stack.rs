@@ -173,6 +173,8 @@ pub enum Calls {
     Sequential,
     /// A and B at the same time, each a task of its own.
     Parallel,
+    /// A and B at the same time in the request's own task.
+    Joined,
 }
 
 /// An endpoint (or arm: an endpoint under test), as configured.
@@ -324,6 +326,12 @@ impl<W: World> Service<Call> for Work<W> {
                 let (a, call_a) = (self.a.clone(), self.a.enter(&call));
                 let (b, call_b) = (self.b.clone(), self.b.enter(&call));
                 let (a, b) = pair::both(&self.world, || a.call(call_a), || b.call(call_b)).await?;
+                Ok(Both { a, b })
+            }
+            Calls::Joined => {
+                let a = self.a.clone().call(self.a.enter(&call));
+                let b = self.b.clone().call(self.b.enter(&call));
+                let (a, b) = Box::pin(pair::joined(a, b)).await?;
                 Ok(Both { a, b })
             }
         }

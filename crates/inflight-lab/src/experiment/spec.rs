@@ -3,6 +3,7 @@
 use super::{
     answer::{Answer, answer},
     diagnostics::Diagnostics,
+    factor::{Factor, FactorError},
     hypotheses::{Hypothesis, hypotheses, phases},
     layers::layer,
     profile::profile,
@@ -59,6 +60,8 @@ pub struct Document {
     pub hypotheses: Vec<Hypothesis>,
     /// What follows if all of them come out as expected.
     pub answer: Option<Answer>,
+    /// Over which factor a knee curve is drawn: every arm at each of these levels, in virtual time.
+    pub sweep: Option<Factor>,
 }
 
 impl Document {
@@ -127,6 +130,7 @@ impl SpecReader<'_> {
         let workload: Option<Option<Workload>> = transpose(workload);
         let claims = root.optional("hypothesis");
         let answer_value = root.optional("answer");
+        let sweep = root.optional("sweep").map(|v| knee(&v));
         root.finish();
         // Names in claims can be told from mistakes only if what they name is known.
         let phases = match (&workload, &services) {
@@ -156,6 +160,7 @@ impl SpecReader<'_> {
             endpoints: endpoints?,
             hypotheses: hypotheses?,
             answer: answer?,
+            sweep: transpose(sweep)?,
         };
         Some(document.scaled())
     }
@@ -189,10 +194,12 @@ impl SpecReader<'_> {
     ) -> Option<EndpointSpec> {
         let mut table = value.table(format!("[[{kind}]]"))?;
         let name = table.required("name").and_then(|v| endpoint_name(&v, names));
-        let calls = table.required("calls").and_then(|v| match v.word(&["sequential", "parallel"])? {
-            "sequential" => Some(Calls::Sequential),
-            _ => Some(Calls::Parallel),
-        });
+        let calls =
+            table.required("calls").and_then(|v| match v.word(&["sequential", "parallel", "joined"])? {
+                "sequential" => Some(Calls::Sequential),
+                "joined" => Some(Calls::Joined),
+                _ => Some(Calls::Parallel),
+            });
         let mut stack = |key| table.optional(key).map_or(Some(vec![]), |v| self.layers(&v));
         let (whole, a, b) = (stack("whole"), stack("a"), stack("b"));
         table.finish();
@@ -222,6 +229,23 @@ impl Document {
         self.workload = self.workload.map(|w| w.scaled(factor).expect("checked when it was read"));
         self
     }
+}
+
+/// The most levels of a knee curve.
+const MAX_KNEE: usize = 50;
+
+/// Reads `sweep`: a factor as on a command line.
+fn knee(value: &Value<'_, '_>) -> Option<Factor> {
+    let factor = Factor::parse(value.string()?).map_err(|error| match error {
+        FactorError::Notation { expected, .. } => value.wrong(expected),
+        other => value.problem(other.to_string(), ""),
+    });
+    let factor = factor.ok()?;
+    if !(2..=MAX_KNEE).contains(&factor.levels.len()) {
+        value.wrong("2 to 50 levels");
+        return None;
+    }
+    Some(factor)
 }
 
 fn default_services() -> (Profile, Profile) {

@@ -2,8 +2,11 @@
 
 use crate::experiment::{RunOutcome, RunWorld};
 
-/// With the experiments that were saved beside the run, in `runs` and below.
+/// As it was asked for, or with the experiments that were saved beside the run, in `runs` and below.
 pub(super) fn rerun(run: &RunOutcome) -> String {
+    if let Some(rerun) = &run.rerun {
+        return rerun.clone();
+    }
     let verb = if run.world == RunWorld::Live { "run" } else { "sim" };
     let mut out = format!("inflight {verb}");
     for experiment in &run.experiments {

@@ -23,6 +23,7 @@ pub(super) fn sample() -> RunOutcome {
         world: RunWorld::Live,
         machine: "2 processors, Linux 6.1".into(),
         timers: None,
+        rerun: None,
         complete: true,
         validity: Validity::default(),
         experiments: vec![experiment()],

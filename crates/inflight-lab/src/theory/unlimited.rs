@@ -42,7 +42,7 @@ impl SleepingPair {
     /// P(latency > t) of those that succeed.
     pub fn tail(&self, t: f64) -> f64 {
         match self.calls {
-            Calls::Parallel => 1.0 - (1.0 - self.a.tail(t)) * (1.0 - self.b.tail(t)),
+            Calls::Parallel | Calls::Joined => 1.0 - (1.0 - self.a.tail(t)) * (1.0 - self.b.tail(t)),
             Calls::Sequential => self.sum_tail(t),
         }
     }
@@ -68,7 +68,7 @@ impl SleepingPair {
         Ok(match self.calls {
             Calls::Sequential => a + b,
             // E[max] = E[A] + E[B] − E[min].
-            Calls::Parallel => a + b - self.mean_of_faster()?,
+            Calls::Parallel | Calls::Joined => a + b - self.mean_of_faster()?,
         })
     }
 
@@ -83,7 +83,7 @@ impl SleepingPair {
         let survives_a = 1.0 - self.errors[0];
         Ok(match self.calls {
             Calls::Sequential => survives_a * (self.a.mean()? + (1.0 - b) * self.b.mean()?),
-            Calls::Parallel => self.success() * self.mean()?,
+            Calls::Parallel | Calls::Joined => self.success() * self.mean()?,
         })
     }
 }

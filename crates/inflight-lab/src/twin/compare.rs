@@ -213,7 +213,7 @@ fn parts(entry: &Entry, calls: Calls) -> [i64; 6] {
     let (timers, waits) = match (reply.ending, calls) {
         (Ending::TimedOut, _) => (inside, 0),
         (Ending::Completed, Calls::Sequential) => (a + b, part(reply.wait)),
-        (Ending::Completed, Calls::Parallel) => (a.max(b), part(reply.wait)),
+        (Ending::Completed, Calls::Parallel | Calls::Joined) => (a.max(b), part(reply.wait)),
         // A failure cancels the other call, whose time then is nobody's.
         _ => (0, part(reply.wait)),
     };

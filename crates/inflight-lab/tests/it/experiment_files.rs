@@ -46,7 +46,7 @@ fn all_problems_are_said_at_once_with_their_place() {
               |
             7 | calls = "paralel"
               |         ^^^^^^^^^ did you mean `parallel`?
-              = there is: sequential, parallel
+              = there is: sequential, parallel, joined
 
             error: `limit` lacks `permits`
              --> x.toml:8:17

@@ -5,11 +5,20 @@ use crate::{
     cli,
     terminal::{print, say},
 };
+use std::path::Path;
+
+/// Reads a file, and all that it is with the levels of which it speaks.
+fn checked(file: &Path) -> anyhow::Result<Source> {
+    let source = Source::file(file)?;
+    source.cells()?;
+    source.knee(&[])?;
+    Ok(source)
+}
 
 pub(super) fn run(flags: &cli::Check) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     for file in &flags.files {
-        match Source::file(file).and_then(|source| source.cells().map(|_| source)) {
+        match checked(file) {
             Ok(source) => {
                 let (kind, what) = if source.document.is_experiment() {
                     ("an experiment", "arm")

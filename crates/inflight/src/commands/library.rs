@@ -10,6 +10,9 @@ use inflight_lab::experiment::{
 };
 use std::{cell::RefCell, fs, io::Read as _, path::Path};
 
+/// With how many seeds each point of a knee curve is run.
+const KNEE_SEEDS: usize = 5;
+
 /// A document with the text that it was read from.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -118,6 +121,7 @@ impl Source {
         }
         // What is wrong with a cell is said before anything runs.
         source.cells()?;
+        source.knee(only)?;
         Ok(source)
     }
 
@@ -166,10 +170,16 @@ impl Source {
         Ok(document)
     }
 
-    /// A sweep over this experiment, by factors such as `KEY=VALUES`.
+    /// The sweep of the file's own knee curve, with the arms `only`, or all; `None` if it has none.
+    pub(super) fn knee(&self, only: &[String]) -> anyhow::Result<Option<Sweep>> {
+        let Some(factor) = &self.document.sweep else { return Ok(None) };
+        self.sweep(vec![factor.clone()], self.arms(only), KNEE_SEEDS).map(Some)
+    }
+
+    /// A sweep over this experiment.
     pub(super) fn sweep(
         &self,
-        values: &[String],
+        factors: Vec<Factor>,
         arms: Vec<usize>,
         replications: usize,
     ) -> anyhow::Result<Sweep> {
@@ -177,7 +187,7 @@ impl Source {
             Some((_, text)) => Ok(text.clone()),
             None => read_beside(&self.file, name),
         };
-        let planned = Sweep::plan((&self.text, &self.file, &read_file), factors(values)?, arms, replications);
+        let planned = Sweep::plan((&self.text, &self.file, &read_file), factors, arms, replications);
         let plan = planned.map_err(|error| match error {
             SweepError::Levels { .. } => BadInput(error.to_string()),
             _ => BadInput(format!("error: {error}")),
@@ -192,7 +202,8 @@ impl Source {
     }
 }
 
-fn factors(values: &[String]) -> anyhow::Result<Vec<Factor>> {
+/// Factors such as `KEY=VALUES`.
+pub(super) fn factors(values: &[String]) -> anyhow::Result<Vec<Factor>> {
     let read = |value: &String| Factor::parse(value).map_err(|e| BadInput(format!("error: {e}")).into());
     values.iter().map(read).collect()
 }

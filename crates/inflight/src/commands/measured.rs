@@ -2,6 +2,7 @@
 
 use super::library::Source;
 use inflight_lab::{
+    audit::steal,
     experiment::{
         ArmOutcome, Document, ExperimentOutcome, Phase, RoundFigures, Rounds, RunOutcome, RunWorld, SCHEMA,
         Validity,
@@ -132,6 +133,7 @@ impl Session {
             None => answer(&outcome.verdicts),
         };
         outcome.controls = self.judge.controls();
+        outcome.controls.extend(steal(&outcome.arms));
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
         outcome.set_theory(&source.document);
@@ -147,6 +149,8 @@ pub(super) struct Run {
     pub(super) started_unix_s: u64,
     pub(super) world: RunWorld,
     pub(super) timers: Option<TimerError>,
+    /// The command that repeats it, if no file is needed.
+    pub(super) rerun: Option<String>,
 }
 
 impl Run {
@@ -161,6 +165,7 @@ impl Run {
             machine: if self.world == RunWorld::Live { machine() } else { "none: virtual time".into() },
             world: self.world,
             timers: self.timers,
+            rerun: self.rerun,
             complete,
             validity: Validity { problems: problems.collect() },
             experiments,

@@ -1,5 +1,6 @@
 //! One file per command. Each returns how the program ends.
 
+mod again;
 mod check;
 mod compare;
 mod doctor;
@@ -19,6 +20,7 @@ mod serve;
 mod show;
 mod sim;
 mod suite;
+mod swept;
 mod target;
 mod target_app;
 mod tune;

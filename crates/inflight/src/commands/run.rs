@@ -1,14 +1,15 @@
 //! `inflight run`: the main job. Starts the app, drives every arm over HTTP with the same arrivals, prints and saves.
 
 use super::{
-    Exit, expect, interrupted,
+    Exit, again, expect, interrupted,
     json::json,
     library::Source,
     measured::{Books, Run, Session},
     raise_open_files,
     round::{LEAD, Round},
     runs::{self, PAGE, RunDir},
-    runtime,
+    runtime, swept,
+    workers::Workers,
 };
 use crate::{
     cli, live,
@@ -17,7 +18,7 @@ use crate::{
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use inflight_lab::{
-    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, SweepOutcome},
     record::Record,
     report,
     twin::{self, TimerError},
@@ -29,32 +30,58 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
     let sources = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
     raise_open_files();
-    let runtime = runtime(None)?;
     let dir = RunDir::create(&flags.runs.dir)?;
-    let outcome = runtime.block_on(measure(&sources, &flags.only, &dir))?;
+    let Some(knees) = knees(&sources, &flags.only)? else { return Ok(Exit::Interrupted) };
+    let runtime = runtime(None)?;
+    let seed = again::seed(&sources);
+    let rerun = again::command("run", &flags.experiments, &flags.choice, (&flags.only, &[]), seed);
+    let outcome = runtime.block_on(measure((&sources, rerun), knees, &flags.only, &dir))?;
     runtime.shutdown_background();
     show(&dir, &folders(&sources), &outcome, flags)?;
     Ok(expect::exit(&flags.expect, &outcome))
 }
 
-/// Measures the arms `only` of every experiment, or all, one after the other, and saves what was found as one run.
-pub(super) async fn measure(sources: &[Source], only: &[String], dir: &RunDir) -> anyhow::Result<RunOutcome> {
+/// The knee curves of all experiments, before anything is measured: they need the processors. `None` if it was interrupted.
+fn knees(sources: &[Source], only: &[String]) -> anyhow::Result<Option<Vec<Option<SweepOutcome>>>> {
+    if sources.iter().all(|source| source.document.sweep.is_none()) {
+        return Ok(Some(vec![None; sources.len()]));
+    }
+    let workers = Workers::new(None)?;
+    let mut knees = Vec::new();
+    for source in sources {
+        knees.push(swept::knee(source, only, &workers)?);
+        if knees.iter().flatten().any(|knee| !knee.complete) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(knees))
+}
+
+/// Measures the arms `only` of every experiment, or all, one after the other, and saves what was found as one run, which `rerun`
+/// repeats. `knees` are their knee curves.
+pub(super) async fn measure(
+    (sources, rerun): (&[Source], Option<String>),
+    knees: Vec<Option<SweepOutcome>>,
+    only: &[String],
+    dir: &RunDir,
+) -> anyhow::Result<RunOutcome> {
     let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
     let (mut experiments, mut complete) = (Vec::new(), true);
-    for (source, folder) in sources.iter().zip(&folders) {
+    for ((source, folder), knee) in sources.iter().zip(&folders).zip(knees) {
         let place = Place { dir, folder };
         let (experiment, ended) =
             measure_experiment(source, only, place, timers.as_ref(), interrupt.as_mut()).await?;
-        experiments.push(experiment);
+        experiments.push(ExperimentOutcome { sweep: knee, ..experiment });
         complete = ended;
         if !complete {
             say("interrupted: showing what was measured");
             break;
         }
     }
-    let run = Run { id: dir.id.clone(), started_unix_s: dir.started_unix_s, world: RunWorld::Live, timers };
+    let (id, started_unix_s) = (dir.id.clone(), dir.started_unix_s);
+    let run = Run { id, started_unix_s, world: RunWorld::Live, timers, rerun };
     let outcome = run.outcome(experiments, complete);
     save_run(dir, &outcome)?;
     Ok(outcome)
@@ -226,8 +253,9 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
     let before = runs::before(&flags.runs.dir, outcome);
     let compare =
         before.map_or(String::new(), |id| format!("Compare  inflight compare {id} {}\n", outcome.id));
+    let rerun = outcome.rerun.clone().unwrap_or_else(|| format!("inflight run{files}{only}"));
     print(&format!(
-        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    inflight run{files}{only}\n"
+        "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    {rerun}\n"
     ));
     Ok(())
 }

@@ -27,6 +27,8 @@ pub(super) const EXPERIMENTS: &[BuiltIn] = built_in![
     "memory-cliff",
     "limit-and-pool",
     "limit-and-knee",
+    "blocking-calls",
+    "one-task-or-two",
     "adaptive-limits",
     "queues",
     "hedging",
@@ -34,6 +36,7 @@ pub(super) const EXPERIMENTS: &[BuiltIn] = built_in![
     "hedging-pool",
     "metastable-retries",
     "repro-brooker-collapse",
+    "repro-brooker-retries",
     "repro-osdi22-step",
 ];
 
@@ -68,11 +71,13 @@ pub(super) const GROUPS: &[Group] = &[
     },
     Group {
         name: "beyond",
-        what: "limits, queues, hedges and retries where they help and where they harm",
+        what: "limits, hedges, blocking calls and tasks where they help and where they harm",
         members: &[
             "memory-cliff",
             "limit-and-pool",
             "limit-and-knee",
+            "blocking-calls",
+            "one-task-or-two",
             "adaptive-limits",
             "hedging",
             "hedging-no-stragglers",
@@ -82,12 +87,23 @@ pub(super) const GROUPS: &[Group] = &[
     Group {
         name: "reproductions",
         what: "published experiments as models that fit one machine",
-        members: &["metastable-retries", "repro-brooker-collapse", "repro-osdi22-step", "queues"],
+        members: &[
+            "metastable-retries",
+            "repro-brooker-collapse",
+            "repro-brooker-retries",
+            "repro-osdi22-step",
+            "queues",
+        ],
     },
 ];
 
 /// The name of all groups together.
 pub(super) const SUITE: &str = "suite";
+
+/// Whether `name` is that of a built-in experiment or of a group of them.
+pub(super) fn is_built_in(name: &str) -> bool {
+    members(name).iter().all(|member| EXPERIMENTS.iter().any(|known| known.0 == *member))
+}
 
 /// The experiments that `name` stands for: those of a group, of all groups, or itself.
 pub(super) fn members(name: &str) -> Vec<&str> {

@@ -51,7 +51,7 @@ fn an_unknown_experiment_is_bad_input() {
         expect![[r#"
             exit 2
             --- stderr
-            error: no experiment "four-endpoint". did you mean four-endpoints? There is sync-or-async, sync-or-async-closed, unbounded, unbounded-sleeping, backpressure, timeouts, measured, seed-sleeping, seed-degrading, seed-closed, seed-closed-pool, seed-saturated, four-endpoints, memory-cliff, limit-and-pool, limit-and-knee, adaptive-limits, queues, hedging, hedging-no-stragglers, hedging-pool, metastable-retries, repro-brooker-collapse, repro-osdi22-step, tour, seed-claims, beyond, reproductions, suite; or give a file's path
+            error: no experiment "four-endpoint". did you mean four-endpoints? There is sync-or-async, sync-or-async-closed, unbounded, unbounded-sleeping, backpressure, timeouts, measured, seed-sleeping, seed-degrading, seed-closed, seed-closed-pool, seed-saturated, four-endpoints, memory-cliff, limit-and-pool, limit-and-knee, blocking-calls, one-task-or-two, adaptive-limits, queues, hedging, hedging-no-stragglers, hedging-pool, metastable-retries, repro-brooker-collapse, repro-brooker-retries, repro-osdi22-step, tour, seed-claims, beyond, reproductions, suite; or give a file's path
         "#]],
     );
     check(
@@ -148,13 +148,17 @@ fn what_can_be_run_is_listed_in_groups() {
                     What becomes of the original claims when B is the bottleneck?
                 seed-saturated
                     What becomes of the original claims at the original rate of 30/s?
-              beyond: limits, queues, hedges and retries where they help and where they harm
+              beyond: limits, hedges, blocking calls and tasks where they help and where they harm
                 memory-cliff
                     Does a limit keep the tail short when B degrades with concurrency?
                 limit-and-pool
                     What does a semaphore do in front of a pool of its own size?
                 limit-and-knee
                     Where must a limit lie: below, at or above the knee?
+                blocking-calls
+                    What does a blocking call inside an async worker cost?
+                one-task-or-two
+                    Two calls at the same time: a task for each, or both joined in one task?
                 adaptive-limits
                     Which adaptive limit finds what an overloaded pool bears?
                 hedging
@@ -168,6 +172,8 @@ fn what_can_be_run_is_listed_in_groups() {
                     A pool loses capacity for ten seconds while its callers retry at once. Which remedy brings it back?
                 repro-brooker-collapse
                     Does a spike of five seconds collapse a service whose callers retry at once?
+                repro-brooker-retries
+                    How much load do retries add, and what does a budget of 10 % leave of it?
                 repro-osdi22-step
                     Does a step of load leave a service in lasting overload after it is over?
                 queues

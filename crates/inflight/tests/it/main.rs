@@ -20,6 +20,7 @@ mod lifecycle;
 mod load;
 mod permits;
 mod run;
+mod saved;
 mod series;
 mod sim;
 mod strategies;

@@ -45,6 +45,9 @@ pub struct RunOutcome {
     pub machine: String,
     /// How late this machine's timers were just before the run.
     pub timers: Option<TimerError>,
+    /// The command that repeats it, if the experiments are built in; else those that were saved with it do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<String>,
     /// Whether everything that was planned was measured to its end.
     pub complete: bool,
     /// Whether its figures can be trusted: what all experiments found wrong with theirs.

@@ -128,6 +128,7 @@ impl OldRun {
             world: self.world,
             machine: self.machine,
             timers: self.timers,
+            rerun: None,
             complete: self.complete,
             validity: self.validity,
             experiments: vec![experiment],

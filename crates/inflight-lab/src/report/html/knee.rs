@@ -1,4 +1,5 @@
-//! Where each strategy breaks: its latency and its good answers as one factor of the experiment, such as the load, grows.
+//! Where each strategy breaks: what is in flight, latency and good answers as one factor of the experiment, such as the load,
+//! grows.
 
 use super::{
     arms::{Arms, chip},
@@ -21,9 +22,9 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
     };
     let figures = match levels(sweep) {
         Some(levels) => {
-            let goodput = charted(experiment, sweep, arms, &levels, &GOODPUT);
-            let p99 = charted(experiment, sweep, arms, &levels, &P99);
-            format!("<div class=\"two\">{p99}{goodput}</div>")
+            let all =
+                [&IN_FLIGHT, &P99, &GOODPUT].map(|chart| charted(experiment, sweep, arms, &levels, chart));
+            format!("<div class=\"three\">{}</div>", all.concat())
         }
         None => String::new(),
     };
@@ -48,20 +49,46 @@ fn levels(sweep: &SweepOutcome) -> Option<Vec<f64>> {
     (levels.len() > 1).then_some(levels)
 }
 
-/// One of the two charts.
+/// One of the charts.
 struct Chart {
     title: &'static str,
     aside: &'static str,
     unit: Unit,
+    /// What its curves are held against.
+    against: Against,
     of: fn(&Row) -> Option<Estimate>,
 }
 
-const P99: Chart =
-    Chart { title: "p99 of good answers", aside: "ms, log scale", unit: Unit::Millis, of: |row| row.p99_ms };
+/// What curves are held against, and so on which scale.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Against {
+    /// Nothing, on a logarithmic scale.
+    Nothing,
+    /// The objective, on a logarithmic scale.
+    Objective,
+    /// What is offered, on a linear scale.
+    Offered,
+}
+
+const IN_FLIGHT: Chart = Chart {
+    title: "In flight",
+    aside: "requests, log scale",
+    unit: Unit::Count,
+    against: Against::Nothing,
+    of: |row| Some(row.in_flight),
+};
+const P99: Chart = Chart {
+    title: "p99 of good answers",
+    aside: "ms, log scale",
+    unit: Unit::Millis,
+    against: Against::Objective,
+    of: |row| row.p99_ms,
+};
 const GOODPUT: Chart = Chart {
     title: "Goodput",
     aside: "good answers per second",
     unit: Unit::Count,
+    against: Against::Offered,
     of: |row| Some(row.goodput_per_s),
 };
 
@@ -80,20 +107,24 @@ fn charted(
     let scale = sweep.time_scale.unwrap_or(1.0);
     let knee = knee(sweep, levels).filter(|_| is_rate);
     let knee = knee.map(|at| Reference::Place(at, format!("knee ≈ {}/s", number(at))));
-    let (y, mut references) = if chart.unit == Unit::Millis {
-        let objective = experiment.objective_ns.map(|ns| ns as f64 / 1e6);
-        (Scale::log_around(values().chain(objective)), super::tail::objective(experiment))
-    } else {
-        let top = values().fold(0.0, f64::max) * 1.12;
-        let (from, to) = ((low, low / scale), (high.min(top * scale), (high / scale).min(top)));
-        let ideal = Reference::Ideal(from, to, "offered".into());
-        (Scale::linear(0.0, top), if is_rate { vec![ideal] } else { Vec::new() })
+    let (y, mut references) = match chart.against {
+        Against::Nothing => (Scale::log_around(values()), Vec::new()),
+        Against::Objective => {
+            let objective = experiment.objective_ns.map(|ns| ns as f64 / 1e6);
+            (Scale::log_around(values().chain(objective)), super::tail::objective(experiment))
+        }
+        Against::Offered => {
+            let top = values().fold(0.0, f64::max) * 1.12;
+            let (from, to) = ((low, low / scale), (high.min(top * scale), (high / scale).min(top)));
+            let ideal = Reference::Ideal(from, to, "offered".into());
+            (Scale::linear(0.0, top), if is_rate { vec![ideal] } else { Vec::new() })
+        }
     };
     references.extend(knee);
     let x_title = title(sweep, is_rate);
     let summary = summary(&curves, chart, &x_title);
     let drawing = Curves {
-        size: (568.0, 338.0),
+        size: (410.0, 320.0),
         x: Scale::linear(low, high),
         x_unit: Unit::Count,
         x_title: &x_title,
@@ -162,7 +193,11 @@ fn summary(curves: &[Curve<'_>], chart: &Chart, x: &str) -> String {
     let ends: Vec<(&str, f64)> = curves.iter().filter_map(|curve| Some((curve.name, last(curve)?))).collect();
     let low = ends.iter().min_by(|a, b| a.1.total_cmp(&b.1));
     let high = ends.iter().max_by(|a, b| a.1.total_cmp(&b.1));
-    let unit = if chart.unit == Unit::Millis { " ms" } else { "/s" };
+    let unit = match chart.against {
+        Against::Nothing => "",
+        Against::Objective => " ms",
+        Against::Offered => "/s",
+    };
     match low.zip(high) {
         Some((low, high)) if ends.len() > 1 => format!(
             "At the highest {}: {}{unit} for /{}, {}{unit} for /{}.",

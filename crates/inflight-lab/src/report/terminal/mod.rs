@@ -3,6 +3,7 @@
 mod beside;
 mod columns;
 mod hypotheses;
+mod knee;
 mod results;
 
 use super::{
@@ -48,8 +49,8 @@ impl Ink for Plain {
     }
 }
 
-/// A run, `width` columns wide: the answers if there are several, then every experiment with its results, its hypotheses, what twin
-/// and theory say, and whether it can be trusted.
+/// A run, `width` columns wide: the answers if there are several, then every experiment with its results, its hypotheses, its knee,
+/// what twin and theory say, and whether it can be trusted.
 pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
     let mut out = String::new();
     if run.experiments.len() > 1 {
@@ -63,6 +64,7 @@ pub fn result(run: &RunOutcome, width: usize, ink: &dyn Ink) -> String {
         let blocks = [
             results::table(experiment, width, ink),
             hypotheses::block(&experiment.verdicts, width, ink),
+            knee::block(experiment, width, ink),
             beside::table(experiment, width, ink),
         ];
         for block in blocks.iter().filter(|block| !block.is_empty()) {
@@ -192,23 +194,15 @@ fn conclusion(
         let all: Vec<&Verdict> = experiment.verdicts.iter().collect();
         let _ = writeln!(out, "{}.", tally::sentence(&all));
     }
-    let held: Vec<String> = if experiment.controls.is_empty() {
-        let worst = experiment.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
-        let little = experiment.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);
-        vec![format!(
-            "driver late {} ms at p99, Little's law within {:.1} %, offered = sum of outcomes",
-            ms(worst),
-            little * 100.0
-        )]
-    } else {
-        experiment
-            .controls
-            .iter()
-            .filter(|control| control.ok)
-            .map(|c| format!("{}: {}", c.name, c.text))
-            .collect()
-    };
-    if experiment.validity.problems.is_empty() && run.complete && !held.is_empty() {
+    let worst = experiment.arms.iter().map(|arm| arm.lateness.p99_ns).max().unwrap_or(0);
+    let little = experiment.arms.iter().map(|arm| arm.little.error.abs()).fold(0.0, f64::max);
+    let mut held = vec![format!(
+        "driver late {} ms at p99, Little's law within {:.1} %, offered = sum of outcomes",
+        ms(worst),
+        little * 100.0
+    )];
+    held.extend(experiment.controls.iter().filter(|c| c.ok).map(|c| format!("{}: {}", c.name, c.text)));
+    if experiment.validity.problems.is_empty() && run.complete {
         let text = wrapped(&held.join("; "), width - 11, "           ");
         let _ = writeln!(out, "Controls {} {}", ink.paint(Tone::Good, "✓"), text.trim_start());
     }

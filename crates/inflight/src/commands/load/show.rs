@@ -111,6 +111,7 @@ fn summary(
         Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
     let rounds = Rounds { planned: 1, done: u32::from(driven.is_complete) };
     let run = Run {
+        rerun: None,
         id: dir.map_or("load".into(), |dir| dir.id.clone()),
         started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
         world: RunWorld::Live,

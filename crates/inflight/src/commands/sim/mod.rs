@@ -5,12 +5,13 @@ mod sweep;
 mod watch;
 
 use super::{
-    Exit, expect,
+    Exit, again, expect,
     json::json,
     library::Source,
     measured::{Books, Run, Session},
     run::{Place, folders, save_run},
     runs::RunDir,
+    swept,
     workers::Workers,
 };
 use crate::{
@@ -21,7 +22,7 @@ use anyhow::Context as _;
 use inflight_lab::{
     call::Sink,
     census::Census,
-    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, VirtualTime},
+    experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, SweepOutcome, VirtualTime},
     record::Record,
     report,
     sim::{Settings, Stuck, Trace},
@@ -82,6 +83,8 @@ struct Trials {
     arms: Vec<usize>,
     watched: Vec<Arc<Watched>>,
     session: Session,
+    /// The knee curve, if the file wants one.
+    knee: Option<SweepOutcome>,
     /// Round by round, and in each the arms.
     traces: Vec<Trace>,
     complete: bool,
@@ -148,13 +151,17 @@ fn trials(source: &Source, flags: &cli::Sim, workers: &Workers) -> anyhow::Resul
     if !complete {
         session.on_cut_round(names.iter().copied().zip(round).collect());
     }
-    Ok(Trials { arms, watched, session, traces, complete })
+    let knee = if complete { swept::knee(source, &flags.only, workers)? } else { None };
+    let complete = complete && knee.as_ref().is_none_or(|knee| knee.complete);
+    Ok(Trials { arms, watched, session, knee, traces, complete })
 }
 
 /// The outcome, saved if it is to be. A run that took no time does not tell when it was, unless it is kept.
 fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<RunOutcome> {
     let dir = if flags.save { Some(RunDir::create(&flags.runs.dir)?) } else { None };
-    let experiment = |(source, trials): (&Source, &Trials)| trials.session.outcome(source);
+    let experiment = |(source, trials): (&Source, &Trials)| -> anyhow::Result<ExperimentOutcome> {
+        Ok(ExperimentOutcome { sweep: trials.knee.clone(), ..trials.session.outcome(source)? })
+    };
     let experiments: Vec<ExperimentOutcome> =
         sources.iter().zip(all).map(experiment).collect::<anyhow::Result<_>>()?;
     let traces: Vec<Trace> = all.iter().flat_map(|trials| trials.traces.iter().cloned()).collect();
@@ -163,6 +170,13 @@ fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<
         started_unix_s: dir.as_ref().map_or(0, |dir| dir.started_unix_s),
         world: RunWorld::Virtual(VirtualTime::of(&traces)),
         timers: None,
+        rerun: again::command(
+            "sim",
+            &flags.experiments,
+            &flags.choice,
+            (&flags.only, &flags.set),
+            again::seed(sources),
+        ),
     };
     let outcome = run.outcome(experiments, all.iter().all(|trials| trials.complete));
     if let Some(dir) = &dir {

@@ -3,17 +3,17 @@
 use super::say_speed;
 use crate::{
     cli,
-    commands::{Exit, json::json, library::Source, workers::Workers},
-    terminal::{StatusLine, ink, print, say},
+    commands::{
+        Exit,
+        json::json,
+        library::{Source, factors},
+        swept,
+        workers::Workers,
+    },
+    terminal::{ink, print, say},
 };
-use anyhow::Context as _;
-use inflight_lab::{
-    experiment::{Job, Replications, Row, SWEEP_SCHEMA, Sweep, SweepOutcome},
-    report,
-    sim::Settings,
-    trial,
-};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use inflight_lab::report;
+use std::time::Duration;
 
 /// Seeds of a sweep of which nothing was said.
 const SEEDS: u32 = 10;
@@ -26,72 +26,20 @@ pub(super) fn run(
     real_time: &dyn Fn() -> Duration,
 ) -> anyhow::Result<Exit> {
     let seeds = flags.seeds.unwrap_or(if flags.sweep.is_empty() { 1 } else { SEEDS });
-    let sweep = Arc::new(source.sweep(&flags.sweep, source.arms(&flags.only), seeds as usize)?);
+    let sweep = source.sweep(factors(&flags.sweep)?, source.arms(&flags.only), seeds as usize)?;
     say(&format!(
         "{} jobs: {} cells × {} arms × {seeds} seeds",
         sweep.jobs(),
         sweep.cells.len(),
         sweep.arms.len()
     ));
-    let swept = all(&sweep, workers)?;
-    let outcome = SweepOutcome {
-        schema: SWEEP_SCHEMA,
-        version: env!("CARGO_PKG_VERSION").into(),
-        experiment: source.name.clone(),
-        question: source.document.question.clone(),
-        seed: source.document.seed,
-        replications: sweep.replications,
-        time_scale: sweep.time_scale(),
-        factors: sweep.factors.iter().map(|factor| factor.key.clone()).collect(),
-        complete: swept.complete,
-        rows: swept.rows,
-    };
+    let (outcome, virtual_ns) = swept::outcome(source, sweep, workers)?;
     let text = match flags {
         _ if flags.json => json(&outcome)?,
         _ if flags.csv => report::sweep_csv(&outcome),
         _ => report::sweep(&outcome, &*ink()),
     };
     print(&text);
-    say_speed(swept.virtual_ns, real_time(), workers.threads);
+    say_speed(virtual_ns, real_time(), workers.threads);
     Ok(if outcome.complete { Exit::Done } else { Exit::Interrupted })
-}
-
-/// What the workers brought.
-struct Swept {
-    rows: Vec<Row>,
-    virtual_ns: u64,
-    complete: bool,
-}
-
-/// Does every job. A row is summed up when its last replication is in.
-fn all(sweep: &Arc<Sweep>, workers: &Workers) -> anyhow::Result<Swept> {
-    let (jobs, plan) = (sweep.jobs(), sweep.clone());
-    let job = move |number: usize| {
-        let (document, arm) = plan.task(plan.job(number));
-        trial::run(&document, arm, Settings::default(), Arc::new(()))
-    };
-    let (status, mut done, mut virtual_ns) = (StatusLine::new(), 0, 0);
-    let (mut open, mut rows, mut stuck) = (BTreeMap::new(), BTreeMap::new(), Ok(()));
-    let complete = workers.run(jobs, job, |number, result| {
-        let Job { cell, arm, replication } = sweep.job(number);
-        let endpoint = &sweep.cells[cell].document.endpoints[sweep.arms[arm]];
-        match result {
-            Ok((record, trace)) => {
-                virtual_ns += trace.ended.as_nanos();
-                let row = open.entry((cell, arm)).or_insert_with(|| Replications::new(sweep.replications));
-                if row.take(replication, &record, &trace) {
-                    let books = open.remove(&(cell, arm)).expect("it was just there");
-                    let row = books.row(sweep.cells[cell].levels.clone(), &endpoint.name);
-                    rows.extend(row.map(|row| ((cell, arm), row)));
-                }
-            }
-            Err(error) if stuck.is_ok() => stuck = Err(error).with_context(|| format!("/{}", endpoint.name)),
-            Err(_) => {}
-        }
-        done += 1;
-        status.show(&format!("▸ {done} of {jobs}, {:.0} s of virtual time", virtual_ns as f64 / 1e9));
-    });
-    status.clear();
-    stuck?;
-    Ok(Swept { rows: rows.into_values().collect(), virtual_ns, complete })
 }
