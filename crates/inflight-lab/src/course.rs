@@ -24,6 +24,12 @@ pub fn lengths(duration: Duration) -> (Duration, Duration) {
     (rounded_up(duration / TICKS).max(SHORTEST[0]), rounded_up(duration / SLICES).max(SHORTEST[1]))
 }
 
+/// The length of a tick where every tenth of a second counts: exactly that, in runs of up to half a day.
+pub fn fine_tick(duration: Duration) -> Duration {
+    const MOST: u32 = 432_000;
+    rounded_up(duration / MOST).max(Duration::from_millis(100))
+}
+
 /// The next longer duration of 1, 2 or 5 times a power of ten.
 fn rounded_up(duration: Duration) -> Duration {
     let nanos = duration.as_nanos().max(1) as u64;
@@ -215,6 +221,8 @@ mod tests {
             let (t, s) = lengths(Duration::from_secs(seconds));
             assert_eq!((ms(t), ms(s)), (tick, slice), "{seconds}");
         }
+        let fine = |seconds| ms(fine_tick(Duration::from_secs(seconds)));
+        assert_eq!([fine(1), fine(3600), fine(43_200), fine(86_400)], [100, 100, 100, 200]);
         let (tick, slice) = lengths(Duration::from_secs(100_000_000));
         assert!(tick >= Duration::from_secs(40_000) && slice >= Duration::from_secs(400_000));
     }

@@ -20,6 +20,8 @@ pub enum Ending {
     Refused,
     /// No connection came about: no way to the target, or it did not react.
     Unreachable,
+    /// No secure connection came about: the handshake failed, such as for a certificate that nobody vouches for.
+    Tls,
     /// The connection broke before the answer was whole.
     Reset,
     /// What came back was not an answer.
@@ -36,13 +38,14 @@ pub enum Ending {
 
 impl Ending {
     /// Every ending, in the order in which they are shown.
-    pub const ALL: [Ending; 12] = [
+    pub const ALL: [Ending; 13] = [
         Ending::Completed,
         Ending::Failed,
         Ending::Rejected,
         Ending::TimedOut,
         Ending::Refused,
         Ending::Unreachable,
+        Ending::Tls,
         Ending::Reset,
         Ending::Protocol,
         Ending::Abandoned,
@@ -66,6 +69,7 @@ impl fmt::Display for Ending {
             Ending::TimedOut => "timed out",
             Ending::Refused => "refused",
             Ending::Unreachable => "unreachable",
+            Ending::Tls => "TLS error",
             Ending::Reset => "reset",
             Ending::Protocol => "protocol error",
             Ending::Abandoned => "abandoned",

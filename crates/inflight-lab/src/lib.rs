@@ -7,7 +7,7 @@
 //! * [`call`]: what a request is while it is inside, and who watches it;
 //! * [`stack`]: from layers named in a file to a service; the one place that knows every strategy;
 //! * [`dependency`]: Service A and B, which draw, contend, answer or fail;
-//! * [`record`]: what became of it: one outcome, one latency from the intended start; [`log`]: request by request; [`wire`]:
+//! * [`record`]: what became of it: one outcome, one latency from the intended start; [`log`]: request by request; [`glance`]: while it goes on; [`wire`]:
 //!   what was seen on its connection; [`audit`]: what the driver says about itself.
 //!
 //! All of it runs in the live world and in [`sim`], the virtual one, without a line of difference; [`trial`] drives one arm
@@ -32,6 +32,7 @@ pub mod diagnosis;
 pub mod draws;
 mod ending;
 pub mod experiment;
+pub mod glance;
 pub mod judge;
 pub mod load;
 pub mod log;

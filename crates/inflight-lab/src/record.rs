@@ -4,7 +4,7 @@ pub use crate::ending::Ending;
 
 use crate::{
     audit::Effort,
-    course::{Course, lengths},
+    course::{Course, fine_tick, lengths},
     log::Log,
     wire::{Wire, Wires, add_counts, add_histogram},
     workload::{Traffic, Workload},
@@ -86,8 +86,15 @@ pub struct Tick {
 }
 
 impl Tick {
+    /// Several that follow each other as one.
+    pub(crate) fn sum(ticks: &[Tick]) -> Tick {
+        let mut all = Tick::default();
+        ticks.iter().for_each(|tick| all.merge(tick));
+        all
+    }
+
     /// Adds what another part of the run saw in the same tick. All parts see the number in flight of the whole.
-    fn merge(&mut self, other: &Tick) {
+    pub(crate) fn merge(&mut self, other: &Tick) {
         self.offered += other.offered;
         self.completed += other.completed;
         self.other += other.other;
@@ -242,6 +249,11 @@ impl Record {
     /// The most that were in flight at once in the counted time.
     pub fn in_flight_peak(&self) -> u32 {
         self.in_flight.peak
+    }
+
+    /// How many are in flight now.
+    pub(crate) fn in_flight_now(&self) -> u32 {
+        self.in_flight.value
     }
 
     /// λ·W: arrivals per time, times their mean sojourn, from the log of requests. Little's law says that it equals
@@ -424,6 +436,13 @@ impl Recorder {
         self
     }
 
+    /// These books with a timeline in tenths of a second, if the run is longer than others have those.
+    pub fn in_fine_ticks(self, duration: Duration) -> Self {
+        let tick = self.lock().0.tick.min(fine_tick(duration));
+        self.lock().0.tick = tick;
+        self
+    }
+
     /// These books with those of connections, for a mix of so many classes.
     pub fn with_wires(self, classes: usize) -> Self {
         self.lock().0.wires = Some(Box::new(Wires::new(classes)));
@@ -491,6 +510,11 @@ impl Recorder {
             Poll::Pending
         })
         .await
+    }
+
+    /// Looks at the books as they stand; whoever books waits meanwhile.
+    pub(crate) fn look(&self, look: impl FnOnce(&Record)) {
+        look(&self.lock().0);
     }
 
     /// The books as they stand, closed at `now`.

@@ -1,6 +1,6 @@
 //! How busy this machine's processors are, and how much of them a hypervisor takes away.
 
-use std::fs;
+use std::{fs, num::NonZero};
 
 /// Processor time since the start, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,21 @@ pub(crate) struct Usage {
 pub(crate) struct Shares {
     pub(crate) busy: f64,
     pub(crate) stolen: f64,
+}
+
+/// How many processors this machine has, whichever of them this process may use: one that was given one of several has it to
+/// itself.
+pub(crate) fn of_the_machine() -> usize {
+    let counted = fs::read_to_string("/proc/stat").map_or(0, |stat| count(&stat));
+    counted.max(std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// The lines of `/proc/stat` that are about one processor each.
+fn count(stat: &str) -> usize {
+    let is_one = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    stat.lines().filter(is_one).count()
 }
 
 impl Usage {
@@ -42,6 +57,11 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_are_counted_by_their_lines() {
+        assert_eq!(count("cpu  1 2 3\ncpu0 1 2\ncpu1 1 2\nintr 3\n"), 2);
+    }
 
     #[test]
     fn the_share_of_others_is_what_was_neither_idle_nor_stolen() {

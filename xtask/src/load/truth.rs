@@ -107,18 +107,19 @@ fn stalls(bench: &mut Bench, phases: u64, seconds: u32) -> Result<()> {
         // 2,500/s in all are a light load: five trials at once.
         trials.push(std::thread::scope(|scope| {
             let bench = &*bench;
-            let start = |connections: Option<u32>, is_random: bool| {
+            let start = |column: u64, connections: Option<u32>, is_random: bool| {
                 let cap = connections.map_or("unlimited".to_string(), |c| format!("-c {c}"));
                 let label = format!("{cap}{}", if is_random { ", random lengths" } else { "" });
-                let stalls = plan(phase, is_random);
+                // Each has phases of its own: targets that share a core must not all wake up from a stall at once.
+                let stalls = plan(phase * (CAPS.len() as u64 + 1) + column, is_random);
                 let name = format!("stall-{phase}-{}-{is_random}", connections.unwrap_or(0));
                 scope.spawn(move || {
                     let told = against_stalls(bench, bench.ours(), &name, &stalls, connections, seconds);
                     Trial { label, truth: follows(&stalls, seconds), told }
                 })
             };
-            let mut running: Vec<_> = CAPS.iter().map(|&cap| start(cap, false)).collect();
-            running.push(start(Some(10), true));
+            let mut running: Vec<_> = (0..).zip(CAPS).map(|(i, cap)| start(i, cap, false)).collect();
+            running.push(start(CAPS.len() as u64, Some(10), true));
             running.into_iter().map(|trial| trial.join().expect("a trial does not panic")).collect()
         }));
     }
@@ -210,8 +211,8 @@ struct Queue {
     is_constant: bool,
 }
 
-/// The work of the single servers.
-const WORK: Duration = Duration::from_millis(10);
+/// The work of the single servers: long beside the tenths of a millisecond that the wire takes.
+const WORK: Duration = Duration::from_millis(20);
 /// Decides the arrivals.
 const SEED: u64 = 1;
 

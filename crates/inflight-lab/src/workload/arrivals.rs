@@ -97,6 +97,24 @@ fn clamped(rate: f64) -> Rate {
 }
 
 impl Arrivals {
+    /// The highest rate: that of bursts, of the steepest stage, of the busiest second that was recorded.
+    pub fn peak(&self) -> Rate {
+        let higher = |a: Rate, b: Rate| if b > a { b } else { a };
+        match self {
+            Arrivals::Constant(rate) | Arrivals::Poisson(rate) | Arrivals::Renewal(rate, _) => *rate,
+            Arrivals::Bursts(bursts) => higher(bursts.base, bursts.burst),
+            Arrivals::Stages { stages, .. } => {
+                stages.iter().map(|stage| stage.rate).reduce(higher).unwrap_or_else(|| self.rate())
+            }
+            Arrivals::OnOff(on_off) => on_off.off_rate.map_or(on_off.rate, |off| higher(on_off.rate, off)),
+            Arrivals::Recorded(all) => {
+                let until = |at: Duration| all.partition_point(|other| *other < at + Duration::from_secs(1));
+                let busiest = all.iter().enumerate().map(|(i, at)| until(*at) - i).max();
+                clamped(busiest.unwrap_or(0) as f64)
+            }
+        }
+    }
+
     /// The mean rate: of the process in the long run; of stages and of bursts at given times, over the plan; of recorded
     /// arrivals, over the record.
     pub fn rate(&self) -> Rate {

@@ -9,7 +9,7 @@ use std::{net::IpAddr, path::PathBuf, time::Duration};
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub struct Load {
-    /// What to drive, such as http://127.0.0.1:8080/async; several get the same arrivals at the same time; {id}
+    /// What to drive, http:// or https://, such as http://127.0.0.1:8080/async; several get the same arrivals at the same time; {id}
     /// and {random:N} in a path stand for numbers
     #[arg(required_unless_present = "selftest", value_name = "URL")]
     pub urls: Vec<String>,
@@ -39,7 +39,8 @@ pub struct Load {
     #[arg(long, help_heading = "When", default_value_t = 1)]
     pub seed: u64,
 
-    /// The most connections to each target; requests that wait for one are counted, and their wait is in their latency
+    /// The most connections to each target; requests that wait for one, or for a stream of one, are counted, and their wait is in
+    /// their latency
     #[arg(short, long, help_heading = "What", value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub connections: u32,
     /// The method [default: GET, or POST with a body]
@@ -57,13 +58,25 @@ pub struct Load {
     /// How long a request may take; what is not there then is abandoned, and took at least that long
     #[arg(long, help_heading = "What", value_name = "TIME", value_parser = positive_duration)]
     pub timeout: Option<Duration>,
+    /// Speak HTTP/2: by agreement over TLS, at once without (prior knowledge)
+    #[arg(long, help_heading = "What")]
+    pub http2: bool,
+    /// The most requests at once on a connection of HTTP/2; never more than the target allows
+    #[arg(long, help_heading = "What", value_name = "N", default_value_t = 100, requires = "http2", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub streams: u32,
+    /// Believe certificates below those in this PEM file, and no others [default: those that this system believes]
+    #[arg(long, help_heading = "What", value_name = "FILE", conflicts_with = "insecure")]
+    pub cacert: Option<PathBuf>,
+    /// Believe every certificate
+    #[arg(long, help_heading = "What")]
+    pub insecure: bool,
     /// Connect to this socket instead of the URL's host
     #[arg(long, help_heading = "What", value_name = "PATH")]
     pub unix_socket: Option<PathBuf>,
     /// Addresses of this machine to connect from, in turn: each has ports of its own
     #[arg(long, help_heading = "What", value_name = "ADDRESSES", value_delimiter = ',')]
     pub source_addresses: Vec<IpAddr>,
-    /// Threads per target that send [default: one for each 25000 requests per second, at most one per processor]
+    /// Threads per target that send [default: one for each 25000 requests per second at the peak, at most one per processor]
     #[arg(long, help_heading = "What", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
     /// Drive a target that is not on this machine: you must be allowed to
@@ -94,6 +107,10 @@ pub struct Load {
     /// Write the figures as Prometheus text, for a textfile collector
     #[arg(long, help_heading = "Result", value_name = "FILE")]
     pub prometheus: Option<PathBuf>,
+    /// Send the driver's metrics to this OTLP collector while it goes on, such as http://localhost:4318 [default: what the
+    /// usual OTEL_… variables say]
+    #[arg(long, help_heading = "Result", value_name = "URL")]
+    pub otlp: Option<String>,
     /// Keep the result, like `run` does: for `show` and `list`
     #[arg(long, help_heading = "Result")]
     pub save: bool,

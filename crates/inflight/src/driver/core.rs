@@ -6,6 +6,7 @@
 use super::{
     pace::{Pace, Wait},
     task::{Bell, Outside},
+    turns::{Cause, Turns},
 };
 use inflight_lab::timers::{Key, Timers};
 use inflight_strategies::rt::Instant;
@@ -14,15 +15,16 @@ use rustix::{
     event::{Timespec, epoll},
     fd::{AsFd, OwnedFd},
     io::Errno,
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime},
 };
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     future::Future,
     io, mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Waker},
+    time::Duration,
 };
 
 /// A task without its output.
@@ -65,9 +67,17 @@ pub(super) struct Ready {
 /// Everything about the world on this thread.
 pub(super) struct Core {
     epoll: OwnedFd,
+    /// What ends a wait in time, and what it is set to. Set once for a deadline, whatever comes before that: a timeout of each
+    /// wait would be set and taken back again with every answer, which costs a virtual machine more than anything else here.
+    clock: OwnedFd,
+    set_to: Option<Instant>,
     timers: Timers<Waker>,
     pace: Pace,
-    ready: VecDeque<TaskId>,
+    turns: Turns,
+    /// Who is polled right now, and why: who wakes itself has the same cause again.
+    polled: Option<(TaskId, Cause)>,
+    /// Whether timers fire right now: who is woken by that is due.
+    firing: bool,
     slots: Vec<Slot>,
     free: Vec<u32>,
     sources: Vec<Source>,
@@ -87,11 +97,12 @@ thread_local! {
 
 /// Names a socket among epoll's; see [`add_source`].
 pub(super) type SourceId = u32;
-/// The source of the event descriptor.
+/// The sources of the event descriptor and of the clock.
 const OUTSIDE: u64 = u64::MAX;
-/// So many tasks are polled before timers are looked at again.
+const CLOCK: u64 = u64::MAX - 1;
+/// So many tasks are polled in a round. Timers are looked at after each of them.
 const TURNS: usize = 8;
-/// So often they are before sockets are.
+/// So many rounds there are before sockets are looked at.
 const ROUNDS: u32 = 8;
 /// So many events are taken at once.
 const EVENTS: usize = 256;
@@ -117,11 +128,20 @@ impl Core {
     pub(super) fn new(outside: Arc<Outside>, pace: Pace) -> io::Result<Core> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &outside.event, epoll::EventData::new_u64(OUTSIDE), epoll::EventFlags::IN)?;
+        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+        let clock = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        // Edge by edge: nobody has to read it.
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+        epoll::add(&epoll, &clock, epoll::EventData::new_u64(CLOCK), flags)?;
         Ok(Core {
             epoll,
+            clock,
+            set_to: None,
             timers: Timers::default(),
             pace,
-            ready: VecDeque::new(),
+            turns: Turns::default(),
+            polled: None,
+            firing: false,
             slots: Vec::new(),
             free: Vec::new(),
             sources: Vec::new(),
@@ -132,7 +152,7 @@ impl Core {
         })
     }
 
-    /// A new task; it is ready.
+    /// A new task; it is due.
     pub(super) fn add_task(&mut self, job: Job) -> TaskId {
         let number = self.free.pop().unwrap_or_else(|| {
             let slot = u32::try_from(self.slots.len()).expect("fewer than 2^32 tasks at once");
@@ -145,7 +165,7 @@ impl Core {
         (slot.job, slot.taken) = (Some(job), true);
         slot.bell.is_silent();
         let id = slot.bell.id();
-        self.ready.push_back(id);
+        self.turns.push(id, Cause::Due);
         id
     }
 
@@ -166,10 +186,11 @@ impl Core {
     /// The next task that is ready, and its waker.
     fn next_job(&mut self) -> Option<(TaskId, Job, Waker)> {
         loop {
-            let id = self.ready.pop_front()?;
+            let (id, cause) = self.turns.pop()?;
             if let Some(slot) = self.slot(id) {
                 slot.bell.hush();
                 if let (Some(job), Some(waker)) = (slot.job.take(), slot.waker.take()) {
+                    self.polled = Some((id, cause));
                     return Some((id, job, waker));
                 }
             }
@@ -178,6 +199,7 @@ impl Core {
 
     /// Puts a task back that was polled and is not over. If it was cancelled meanwhile, it is handed out again.
     fn put_back(&mut self, id: TaskId, job: Job, waker: Waker) -> Option<Job> {
+        self.polled = None;
         let slot = &mut self.slots[id.slot as usize];
         slot.waker = Some(waker);
         if slot.bell.id() != id {
@@ -189,7 +211,17 @@ impl Core {
 
     /// Puts a task, whose bell was rung, at the end of those that are polled next.
     pub(super) fn make_ready(&mut self, id: TaskId) {
-        self.ready.push_back(id);
+        let cause = match self.polled {
+            _ if self.firing => Cause::Due,
+            Some((polled, cause)) if polled == id => cause,
+            _ => Cause::Other,
+        };
+        self.turns.push(id, cause);
+    }
+
+    /// Who is polled right now is not due any more: it goes on when nobody else is.
+    pub(super) fn step_back(&mut self) {
+        self.polled = self.polled.map(|(id, _)| (id, Cause::Other));
     }
 
     pub(super) fn set_timer(&mut self, deadline: Instant, waker: &Waker) -> Key {
@@ -204,9 +236,11 @@ impl Core {
         self.timers.cancel(deadline, key)
     }
 
+    /// The next timer that is to fire; who is woken until there is none more is due.
     fn pop_due(&mut self, now: Instant) -> Option<Waker> {
-        let deadline = self.timers.next().filter(|deadline| *deadline <= now)?;
-        self.pace.on_fired(deadline);
+        let deadline = self.timers.next().filter(|deadline| *deadline <= now);
+        self.firing = deadline.is_some();
+        self.pace.on_fired(deadline?);
         self.timers.pop_due(now)
     }
 
@@ -274,14 +308,15 @@ impl Core {
         events: &mut Vec<epoll::Event>,
         woken: &mut Vec<Waker>,
     ) -> io::Result<()> {
-        let wait = match self.ready.is_empty() {
+        let wait = match self.turns.is_empty() {
             true => self.pace.wait(now, self.timers.next()),
             false => Wait::Look,
         };
         let timeout = match wait {
             Wait::Look => Some(Timespec::default()),
             Wait::For(time) => {
-                Some(Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() })
+                self.set_clock(now, time)?;
+                None
             }
             Wait::Forever => None,
         };
@@ -292,12 +327,25 @@ impl Core {
             Err(error) => return Err(error.into()),
         }
         for event in events.iter() {
-            if event.data.u64() == OUTSIDE {
-                self.hear();
-            } else {
-                woken.extend(self.note(event));
+            match event.data.u64() {
+                OUTSIDE => self.hear(),
+                CLOCK => self.set_to = None,
+                _ => woken.extend(self.note(event)),
             }
         }
+        Ok(())
+    }
+
+    /// Ends the next wait so long after `now`, or sooner.
+    fn set_clock(&mut self, now: Instant, time: Duration) -> io::Result<()> {
+        let then = now + time;
+        if self.set_to == Some(then) {
+            return Ok(());
+        }
+        let it_value = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+        let once = Itimerspec { it_interval: Timespec::default(), it_value };
+        timerfd_settime(&self.clock, TimerfdTimerFlags::empty(), &once)?;
+        self.set_to = Some(then);
         Ok(())
     }
 
@@ -311,7 +359,7 @@ impl Core {
     fn hear(&mut self) {
         for id in self.outside.take() {
             if self.slot(id).is_some_and(|slot| slot.bell.is_silent()) {
-                self.ready.push_back(id);
+                self.turns.push(id, Cause::Other);
             }
         }
     }
@@ -326,7 +374,7 @@ impl Core {
         self.over = true;
         for slot in self.slots.iter().filter(|slot| slot.taken) {
             if slot.bell.is_silent() {
-                self.ready.push_back(slot.bell.id());
+                self.turns.push(slot.bell.id(), Cause::Other);
             }
         }
     }
@@ -339,21 +387,27 @@ pub(super) fn turn_until(now: impl Fn() -> Instant, done: impl Fn() -> bool) -> 
         for _ in 0..TURNS {
             let Some((id, job, waker)) = with(Core::next_job) else { break };
             poll(id, job, waker);
+            fire(now());
         }
         if done() {
             return Ok(());
         }
         let time = now();
-        while let Some(waker) = with(|core| core.pop_due(time)) {
-            waker.wake();
-        }
-        with(|core| match core.ready.len() {
+        fire(time);
+        with(|core| match core.turns.is_empty() {
             // Sockets are looked at when nobody is ready, and in between now and then.
-            0 => core.wait(time, &mut events, &mut woken),
-            _ if core.is_time_to_look() => core.wait(time, &mut events, &mut woken),
-            _ => Ok(()),
+            true => core.wait(time, &mut events, &mut woken),
+            false if core.is_time_to_look() => core.wait(time, &mut events, &mut woken),
+            false => Ok(()),
         })?;
         woken.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// Wakes everyone whose time has come.
+fn fire(now: Instant) {
+    while let Some(waker) = with(|core| core.pop_due(now)) {
+        waker.wake();
     }
 }
 

@@ -1,23 +1,32 @@
 //! The live load driver: the lab's driver in a world of its own, on threads that do nothing else.
 //!
 //! * [`Plan`] says what to send where, [`Run`] is a plan at work; its books are the lab's.
-//! * `world.rs`: the pacing world: wall clock, exact timers, tasks, sockets; `core.rs` its state, `pace.rs` how it waits, `task.rs`.
-//! * `target.rs`: a host as the driver's target; `request.rs` what is asked, `pool.rs` connections, `stream.rs` and `socket.rs`
-//!   one of them, `http1.rs` and `chunked.rs` reading what comes back.
+//! * `world.rs`: the pacing world: wall clock, exact timers, tasks, sockets; `core.rs` its state, `turns.rs` who is next, `pace.rs`
+//!   how it waits, `task.rs`.
+//! * `target.rs`: a host as the driver's target; `request.rs` what is asked, `version.rs` how. `exchange.rs` over HTTP/1.1, with
+//!   `pool.rs` and, for what comes back, `http1.rs` and `chunked.rs`; `http2.rs` over HTTP/2, with `streams.rs`; `waitlist.rs` for
+//!   both. `stream.rs` is a connection, over `socket.rs`, with `tls.rs` or without.
 //! * `worker.rs`: a thread with a share of the run; `effort.rs` what its work cost; `preflight.rs` what a load needs.
 
 mod chunked;
 mod core;
 mod effort;
+mod exchange;
 mod http1;
+mod http2;
 mod pace;
 mod pool;
 mod preflight;
 mod request;
 mod socket;
 mod stream;
+mod streams;
 mod target;
 mod task;
+mod tls;
+mod turns;
+mod version;
+mod waitlist;
 mod worker;
 mod world;
 
@@ -25,10 +34,13 @@ pub use preflight::{Machine, Needs, raise_open_files};
 pub use request::{Ask, Template};
 pub use socket::Peer;
 pub use task::PacedTask;
+pub use tls::{Security, Trust, Untrusted};
+pub use version::Version;
 pub use world::{Epoch, Sleep, World, run};
 
 use effort::Meter;
 use inflight_lab::{
+    glance::Glance,
     load::Share,
     record::{Record, Recorder},
     workload::{Traffic, Workload},
@@ -55,6 +67,10 @@ pub struct Plan {
     pub peer: Peer,
     /// What `host` headers say.
     pub host: String,
+    /// How connections are secured; `None`: they are not.
+    pub security: Option<Security>,
+    /// Which HTTP is spoken; the same as the security was made for.
+    pub version: Version,
     /// What is asked; the shares of the classes are their weights.
     pub asks: Vec<Ask>,
     /// The most connections at once.
@@ -67,6 +83,8 @@ pub struct Plan {
     pub workers: Option<u32>,
     /// How many requests to log at most; `None`: no log.
     pub log: Option<usize>,
+    /// Whether the timeline is in tenths of a second however long it lasts.
+    pub fine: bool,
 }
 
 /// One worker sends about so many paced requests per second before it is busy most of the time.
@@ -80,29 +98,33 @@ impl Plan {
             seed,
             peer,
             host: host.into(),
+            security: None,
+            version: Version::Http1,
             asks: vec![Ask::get(path)],
             connections: 10_000,
             sources: Vec::new(),
             time_limit: None,
             workers: None,
             log: None,
+            fine: false,
         }
     }
 
-    /// How many worker threads it gets: as many as asked for; else one for each 25,000 requests per second, or, in a closed
-    /// loop, one; never more than processors or connections.
+    /// How many worker threads it gets: as many as asked for; else one for each 25,000 requests per second at the highest rate
+    /// that the load comes to, or, in a closed loop, one; never more than processors or connections.
     pub fn workers(&self) -> u32 {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let most = processors.min(self.connections).max(1) as u32;
         let needed = match &self.workload.traffic {
-            Traffic::Open(arrivals) => (arrivals.rate().as_per_second() / PER_WORKER).ceil() as u32,
+            Traffic::Open(arrivals) => (arrivals.peak().as_per_second() / PER_WORKER).ceil() as u32,
             Traffic::Closed(_) => 1,
         };
         self.workers.map_or(needed.clamp(1, most), |workers| workers.clamp(1, self.connections.max(1) as u32))
     }
 
-    /// Starts it: requests are due from `begin` after `epoch` on.
+    /// Starts it, if all of it can be said ([`Ask::check`]): requests are due from `begin` after `epoch` on.
     pub fn start(self, epoch: Epoch, begin: Instant) -> io::Result<Run> {
+        self.asks.iter().try_for_each(|ask| ask.check(&self.host, self.version)).map_err(io::Error::other)?;
         let workers = self.workers();
         let in_flight = Arc::new(AtomicU32::new(0));
         let (give, coming) = mpsc::unbounded_channel();
@@ -122,6 +144,7 @@ impl Plan {
 
     fn recorder(&self, begin: Instant) -> Recorder {
         let recorder = Recorder::new(begin, &self.workload).with_wires(self.asks.len());
+        let recorder = if self.fine { recorder.in_fine_ticks(self.workload.duration) } else { recorder };
         match self.log {
             Some(most) => recorder.logging(most),
             None => recorder,
@@ -175,10 +198,11 @@ impl Watch {
         self.recorders.iter().map(|recorder| recorder.in_flight()).sum()
     }
 
-    /// The books as they stand. It copies all of them: a few times a second is often enough.
-    pub fn so_far(&self) -> Record {
-        let now = self.epoch.passed();
-        merged(self.recorders.iter().map(|recorder| recorder.close(now))).expect("a run has a worker")
+    /// What has been booked so far.
+    pub fn glance(&self) -> Glance {
+        let mut glance = Glance::default();
+        self.recorders.iter().for_each(|recorder| recorder.glance(&mut glance));
+        glance
     }
 }
 

@@ -1,15 +1,9 @@
-//! The connections of one worker: they grow in number when the load needs them, up to a cap; who needs one beyond that waits
-//! for the first that is free, in order.
+//! The connections of one worker over HTTP/1.1: they grow in number when the load needs them, up to a cap; who needs one beyond
+//! that waits for the first that is free, in order.
 
-use super::{stream::Stream, task::lock};
+use super::{stream::Stream, task::lock, waitlist::Waitlist};
 use inflight_strategies::rt::Instant;
-use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    sync::{Arc, Mutex},
-    task::{Poll, Waker},
-    time::Duration,
-};
+use std::{sync::Mutex, time::Duration};
 
 /// How long an idle connection is thought alive: less than servers usually keep it.
 const IDLE: Duration = Duration::from_secs(5);
@@ -18,8 +12,12 @@ const IDLE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Pool {
     state: Mutex<State>,
+    waiting: Waitlist<Kept>,
     most: usize,
 }
+
+/// What is left of a connection's place: the connection, and since when it is idle; or room for a new one.
+type Kept = Option<(Instant, Stream)>;
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,16 +25,6 @@ struct State {
     idle: Vec<(Instant, Stream)>,
     /// Connections that are open or being opened.
     places: usize,
-    queue: VecDeque<Arc<Mutex<Turn>>>,
-}
-
-/// The turn of one who waits.
-#[derive(Debug, Default)]
-struct Turn {
-    waker: Option<Waker>,
-    /// A place, with an open connection or without.
-    granted: Option<Option<(Instant, Stream)>>,
-    is_gone: bool,
 }
 
 /// A place in the pool, and its connection if it is open.
@@ -45,12 +33,12 @@ pub(super) struct Lease<'a> {
     pool: &'a Pool,
     pub(super) stream: Option<Stream>,
     /// What the next one gets, and since when it is idle.
-    kept: Option<(Instant, Stream)>,
+    kept: Kept,
 }
 
 impl Pool {
     pub(super) fn new(most: usize) -> Pool {
-        Pool { state: Mutex::default(), most }
+        Pool { state: Mutex::default(), waiting: Waitlist::default(), most }
     }
 
     /// A connection that is free, or a place for a new one; `None` if there is neither now.
@@ -58,7 +46,7 @@ impl Pool {
         // Declared first: what is stale is closed when the state is unlocked again.
         let mut stale = Vec::new();
         let mut state = lock(&self.state);
-        while let Some((since, idle)) = state.idle.pop() {
+        while let Some((since, mut idle)) = state.idle.pop() {
             let is_old = now - since > IDLE;
             if !is_old && idle.is_quiet() {
                 state.places -= stale.len();
@@ -79,58 +67,17 @@ impl Pool {
 
     /// Waits for the turn of whoever asks.
     pub(super) async fn wait(&self) -> Lease<'_> {
-        let turn = Waiting { pool: self, turn: Arc::default() };
-        lock(&self.state).queue.push_back(turn.turn.clone());
-        let stream = poll_fn(|cx| {
-            let mut turn = lock(&turn.turn);
-            match turn.granted.take() {
-                Some(kept) => Poll::Ready(kept.map(|(_, stream)| stream)),
-                None => {
-                    turn.waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await;
-        Lease::new(self, stream)
+        let kept = self.waiting.wait(|kept| self.hand_on(kept)).await;
+        Lease::new(self, kept.map(|(_, stream)| stream))
     }
 
     /// Hands a place to the first who waits, or keeps what there is of it.
-    fn hand_on(&self, kept: Option<(Instant, Stream)>) {
+    fn hand_on(&self, kept: Kept) {
+        let Some(kept) = self.waiting.grant(kept) else { return };
         let mut state = lock(&self.state);
-        while let Some(next) = state.queue.pop_front() {
-            let mut turn = lock(&next);
-            if turn.is_gone {
-                continue;
-            }
-            turn.granted = Some(kept);
-            let waker = turn.waker.take();
-            drop((turn, state));
-            waker.into_iter().for_each(Waker::wake);
-            return;
-        }
         match kept {
             Some(kept) => state.idle.push(kept),
             None => state.places -= 1,
-        }
-    }
-}
-
-/// Somebody in the queue; whoever goes away leaves what he was granted to the next.
-struct Waiting<'a> {
-    pool: &'a Pool,
-    turn: Arc<Mutex<Turn>>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let granted = {
-            let mut turn = lock(&self.turn);
-            turn.is_gone = true;
-            turn.granted.take()
-        };
-        if let Some(kept) = granted {
-            self.pool.hand_on(kept);
         }
     }
 }

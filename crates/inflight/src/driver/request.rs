@@ -1,6 +1,10 @@
 //! What is asked: requests with places for numbers, and weighted mixes of them.
 
-use inflight_lab::{draws::Stream, wire::MAX_CLASSES};
+use super::{http2::Draft, version::Version};
+use inflight_lab::{
+    draws::{Dice, Stream},
+    wire::MAX_CLASSES,
+};
 use inflight_strategies::rt::Rng as _;
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -56,23 +60,47 @@ impl Template {
 
     /// The text for request number `id` of a run with `seed`.
     pub fn fill(&self, seed: u64, id: u64) -> Cow<'_, [u8]> {
+        self.filled(&mut Numbers::new(seed, id))
+    }
+
+    /// The text with the next of these numbers.
+    pub(super) fn filled(&self, numbers: &mut Numbers) -> Cow<'_, [u8]> {
         if let [Piece::Text(text)] = &self.0[..] {
             return Cow::Borrowed(text);
         }
-        let mut dice = Stream::new(seed, "load.random").dice(id);
         let mut digits = itoa::Buffer::new();
         let mut out = Vec::with_capacity(256);
         for piece in &self.0 {
-            match piece {
-                Piece::Text(text) => out.extend_from_slice(text),
-                Piece::Id => out.extend_from_slice(digits.format(id).as_bytes()),
-                Piece::Random(below) => {
-                    let number = (dice.unit() * *below as f64) as u64;
-                    out.extend_from_slice(digits.format(number).as_bytes());
+            let number = match piece {
+                Piece::Text(text) => {
+                    out.extend_from_slice(text);
+                    continue;
                 }
-            }
+                Piece::Id => numbers.id,
+                Piece::Random(below) => (numbers.dice.unit() * *below as f64) as u64,
+            };
+            out.extend_from_slice(digits.format(number).as_bytes());
         }
         Cow::Owned(out)
+    }
+
+    /// Whether it has no places for numbers.
+    pub(super) fn is_fixed(&self) -> bool {
+        self.0.iter().all(|piece| matches!(piece, Piece::Text(_)))
+    }
+}
+
+/// What stands in the places of one request, in their order.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    id: u64,
+    dice: Dice,
+}
+
+impl Numbers {
+    /// Of request number `id` of a run with `seed`.
+    pub(super) fn new(seed: u64, id: u64) -> Numbers {
+        Numbers { id, dice: Stream::new(seed, "load.random").dice(id) }
     }
 }
 
@@ -109,6 +137,19 @@ impl Ask {
         Ask { method: "GET".into(), path: path.into(), headers: Vec::new(), body: Vec::new(), weight: 1 }
     }
 
+    /// Whether it can be put to `host` in that version. The error is for people.
+    pub fn check(&self, host: &str, version: Version) -> Result<(), String> {
+        match version {
+            Version::Http1 => Ok(()),
+            Version::Http2 { .. } => Draft::new(self, host, false).map(drop),
+        }
+    }
+
+    /// Whether it says how long its body is, even if there is none.
+    pub(super) fn has_length(&self) -> bool {
+        !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH")
+    }
+
     /// As it is written for HTTP/1.1.
     fn written(&self, host: &str) -> Template {
         let mut out = Template::default();
@@ -124,7 +165,7 @@ impl Ask {
             out.push(b"\r\n");
         }
         let mut end = String::new();
-        if !self.body.is_empty() || matches!(self.method.as_str(), "POST" | "PUT" | "PATCH") {
+        if self.has_length() {
             let _ = write!(end, "content-length: {}\r\n", self.body.len());
         }
         out.push(format!("{end}\r\n").as_bytes());

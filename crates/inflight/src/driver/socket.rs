@@ -108,6 +108,29 @@ impl Socket {
         cx: &mut Context<'_>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Poll<io::Result<T>> {
+        INBOX.with_borrow_mut(|inbox| {
+            inbox.clear();
+            let read = self.poll_reading(cx, INBOX_BYTES, || {
+                inbox.reserve(INBOX_BYTES);
+                rustix::io::read(&self.fd, spare_capacity(inbox))
+            });
+            read.map_ok(|_| take(inbox))
+        })
+    }
+
+    /// Reads what there is, as far as there is room for it; tells how much, nothing at the end.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_reading(cx, room.len(), || rustix::io::read(&self.fd, &mut *room))
+    }
+
+    /// Calls `read`, which has so much room, if there may be something.
+    #[inline]
+    fn poll_reading(
+        &self,
+        cx: &mut Context<'_>,
+        room: usize,
+        mut read: impl FnMut() -> rustix::io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         let may_read = core::with(|core| {
             let may_read = core.readiness(self.source).read;
             if !may_read {
@@ -118,33 +141,29 @@ impl Socket {
         if !may_read {
             return Poll::Pending;
         }
-        INBOX.with_borrow_mut(|inbox| {
-            inbox.clear();
-            inbox.reserve(INBOX_BYTES);
-            loop {
-                match rustix::io::read(&self.fd, spare_capacity(inbox)) {
-                    Ok(read) => {
-                        // Less than there is room for: it was all. What comes later is a new edge; the end was told already.
-                        if read < INBOX_BYTES {
-                            core::with(|core| {
-                                let ready = core.readiness(self.source);
-                                ready.read = ready.ended;
-                            });
-                        }
-                        return Poll::Ready(Ok(take(inbox)));
-                    }
-                    Err(Errno::INTR) => {}
-                    Err(Errno::AGAIN) => {
+        loop {
+            match read() {
+                Ok(length) => {
+                    // Less than there is room for: it was all. What comes later is a new edge; the end was told already.
+                    if length < room {
                         core::with(|core| {
-                            core.readiness(self.source).read = false;
-                            core.watch(self.source, cx.waker());
+                            let ready = core.readiness(self.source);
+                            ready.read = ready.ended;
                         });
-                        return Poll::Pending;
                     }
-                    Err(error) => return Poll::Ready(Err(error.into())),
+                    return Poll::Ready(Ok(length));
                 }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    core::with(|core| {
+                        core.readiness(self.source).read = false;
+                        core.watch(self.source, cx.waker());
+                    });
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
-        })
+        }
     }
 
     /// Whether nothing has come and the other side is still there: what an idle connection should be like.

@@ -2,10 +2,14 @@
 
 use super::{
     Plan,
+    exchange::Http1,
+    http2::{Draft, Http2},
     pool::Pool,
     request::Mix,
     stream::Opener,
-    target::{HttpTarget, Inner},
+    streams::Streams,
+    target::{HttpTarget, Inner, Speech},
+    version::Version,
     world::{self, Epoch, World},
 };
 use inflight_lab::{
@@ -14,7 +18,7 @@ use inflight_lab::{
     workload::{Traffic, Workload},
 };
 use inflight_strategies::rt::{Clock as _, Executor as _, First, Instant, Task as _, race};
-use std::{io, num::NonZero, pin::pin, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// What a worker is to do.
@@ -77,7 +81,6 @@ pub(super) fn start(
 }
 
 fn work(order: Order, stop: Stop) -> io::Result<Report> {
-    let _ = rustix::thread::set_current_timer_slack(NonZero::new(1));
     let realtime = matches!(order.plan.workload.traffic, Traffic::Open(_)) && come_first();
     let epoch = order.epoch;
     let (begun, cpu) = (epoch.passed(), cpu_time());
@@ -92,7 +95,7 @@ fn come_first() -> bool {
         RealtimeThreadSchedulePolicy::RoundRobin, ThreadPriority, ThreadSchedulePolicy,
         set_thread_priority_and_policy, thread_native_id,
     };
-    let alone = std::thread::available_parallelism().map_or(1, NonZero::get) < 2;
+    let alone = crate::processors::of_the_machine() < 2;
     let least = ThreadPriority::from_posix(thread_priority::ScheduleParams { sched_priority: 1 });
     let policy = ThreadSchedulePolicy::Realtime(RoundRobin);
     !alone && set_thread_priority_and_policy(thread_native_id(), least, policy).is_ok()
@@ -131,13 +134,44 @@ async fn drive(world: World, order: Order, stop: Stop) -> Record {
 }
 
 fn target(world: World, plan: &Plan, share: Share) -> HttpTarget {
-    HttpTarget::new(Inner {
-        world,
-        mix: Mix::new(&plan.asks, &plan.host, plan.seed),
-        opener: Opener { peer: plan.peer.clone() },
-        pool: Pool::new(plan.connections_of(share)),
-        sources: plan.sources.clone(),
-        turn: Default::default(),
-        time_limit: plan.time_limit,
-    })
+    let (peer, security) = (plan.peer.clone(), plan.security.clone());
+    let opener = Opener { world, peer, security, sources: plan.sources.clone(), turn: Default::default() };
+    let most = plan.connections_of(share);
+    let speech = match plan.version {
+        Version::Http1 => Speech::Http1(Http1 { opener, pool: Pool::new(most) }),
+        Version::Http2 { streams } => {
+            let draft = |ask| Draft::new(ask, &plan.host, plan.security.is_some());
+            let drafts = plan.asks.iter().map(draft).collect::<Result<_, _>>();
+            Speech::Http2(Http2 {
+                world,
+                drafts: drafts.expect("a plan is only started if it can be said"),
+                streams: Streams::new(opener, most, streams.max(1)),
+                seed: plan.seed,
+            })
+        }
+    };
+    let mix = Mix::new(&plan.asks, &plan.host, plan.seed);
+    HttpTarget::new(Inner { world, mix, speech, time_limit: plan.time_limit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::socket::Peer, *};
+    use inflight_lab::{load::Shot, workload::Arrivals};
+    use inflight_strategies::{service::Service as _, units::Rate};
+
+    #[test]
+    fn a_request_that_waits_is_small() {
+        for version in [Version::Http1, Version::Http2 { streams: 1 }] {
+            let size = world::run(Epoch::now(), move |world| async move {
+                let rate = Rate::per_second(1.0).expect("a rate");
+                let workload = Workload::open(Arrivals::Constant(rate), Duration::ZERO, Duration::ZERO);
+                let plan = Plan::get(workload, 1, Peer::Unix("/nowhere".into()), "h", "/");
+                let target = target(world, &Plan { version, ..plan }, Share::WHOLE);
+                size_of_val(&target.call(Shot { id: 1, intended: Instant::ZERO }))
+            });
+            let size = size.expect("a world");
+            assert!(size <= 700, "{version:?}: {size} bytes, and one for each request in flight");
+        }
+    }
 }

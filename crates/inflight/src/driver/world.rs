@@ -10,7 +10,6 @@ use inflight_strategies::rt::{Clock, Executor, Instant};
 use std::{
     future::{Future, poll_fn},
     io,
-    num::NonZero,
     sync::atomic::{AtomicU64, Ordering},
     task::{Poll, Waker},
 };
@@ -49,7 +48,7 @@ where
 {
     static WORLDS: AtomicU64 = AtomicU64::new(1);
     let world = World { number: WORLDS.fetch_add(1, Ordering::Relaxed), epoch };
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let processors = crate::processors::of_the_machine();
     let _running = Running::begin(world.number, Core::new(Outside::new()?, Pace::new(processors))?);
     let main = PacedTask::spawn(world.number, main(world));
     core::turn_until(|| epoch.passed(), || main.is_over())?;
@@ -72,6 +71,20 @@ impl World {
 /// Done once [`World::give_up`] was called. It needs no waker: every task is woken by that.
 pub(super) async fn over() {
     poll_fn(|_| if World::is_over() { Poll::Ready(()) } else { Poll::Pending }).await
+}
+
+/// Lets everyone go on first whose time has come: for work that takes long and has no time of its own.
+pub(super) async fn later() {
+    let mut has_waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        core::with(Core::step_back);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
 
 impl Clock for World {

@@ -15,12 +15,14 @@ use rustix::{
     event::{Timespec, epoll},
     fd::OwnedFd,
     io::Errno,
+    net::{self, SocketFlags, sockopt},
 };
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
     io::{self, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    num::NonZero,
     time::{Duration, Instant},
 };
 use work::{Asked, Servers, asked};
@@ -78,7 +80,9 @@ impl Target {
         listener.set_nonblocking(true)?;
         // The standard library asks for 128 places. A stall fills them, and whoever finds none tries again a second later: what was
         // measured then would be the kernel's patience, not the stall.
-        rustix::net::listen(&listener, BACKLOG)?;
+        net::listen(&listener, BACKLOG)?;
+        // Its connections inherit this.
+        sockopt::set_tcp_nodelay(&listener, true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
         Ok(Target {
@@ -98,6 +102,8 @@ impl Target {
 
     /// Serves until the process ends.
     pub fn serve(mut self) -> io::Result<()> {
+        // Answers are due at an instant, not some time after it.
+        let _ = rustix::thread::set_current_timer_slack(NonZero::new(1));
         let mut events = Vec::with_capacity(1024);
         loop {
             events.clear();
@@ -154,11 +160,11 @@ impl Target {
         }
     }
 
+    /// Takes whoever has come, and the request that each has brought already: who came first is answered first.
     fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
-            if stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).is_err() {
-                continue;
-            }
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        while let Ok(socket) = net::accept_with(&self.listener, flags) {
+            let stream = TcpStream::from(socket);
             let index = self.free.pop().unwrap_or_else(|| {
                 self.connections.push(None);
                 self.connections.len() - 1
@@ -171,6 +177,7 @@ impl Target {
             self.opened += 1;
             self.connections[index] =
                 Some(Connection { stream, inbox: Inbox::default(), number: self.opened, owed: None });
+            self.read(index);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod decisions;
 mod exposition;
+mod load_export;
 mod memory;
 mod metrics;
 mod otlp;
@@ -15,6 +16,8 @@ mod spans;
 
 pub mod load_text;
 pub mod names;
+
+pub use load_export::LoadExport;
 
 use crate::{app::settings, live};
 use http::HeaderMap;
@@ -64,8 +67,8 @@ impl fmt::Display for Unusable {
             Unusable::Variable(bad) => bad.fmt(f),
             Unusable::Endpoint(url) => write!(
                 f,
-                "the OTLP endpoint {url:?} cannot be used: expected http://host:port (TLS is not built in; put a \
-                 collector on this machine between)"
+                "the OTLP endpoint {url:?} cannot be used: expected http://host:port (telemetry goes without TLS; \
+                 put a collector on this machine between)"
             ),
             Unusable::Exporter(error) => write!(f, "the OTLP exporter cannot be set up: {error}"),
         }
@@ -257,28 +260,33 @@ struct Exporters {
 }
 
 fn exporters(env: Env<'_>) -> Result<Exporters, Unusable> {
-    let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
-    let endpoint = |signal: &str, path: &str| -> Result<Option<String>, Unusable> {
-        let name = format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
-        let general =
-            given("OTEL_EXPORTER_OTLP_ENDPOINT").map(|e| format!("{}{path}", e.trim_end_matches('/')));
-        let url = given(&name).or(general);
-        match url {
-            Some(url) if !url.starts_with("http://") => Err(Unusable::Endpoint(url)),
-            url => Ok(url),
+    let metrics = metric_exporter(env)?;
+    let spans = match endpoint(env, "TRACES", "/v1/traces")? {
+        None => None,
+        Some(url) => {
+            let builder = SpanExporter::builder().with_http().with_http_client(otlp::Client::new());
+            Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?)
         }
     };
-    let off = |name: &str| given(name).is_some_and(|value| value.trim() == "none");
-    let mut exporters = Exporters { metrics: None, spans: None };
-    if let Some(url) = endpoint("METRICS", "/v1/metrics")?.filter(|_| !off("OTEL_METRICS_EXPORTER")) {
-        let builder = MetricExporter::builder().with_http().with_http_client(otlp::Client::new());
-        exporters.metrics = Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?);
+    Ok(Exporters { metrics, spans })
+}
+
+fn metric_exporter(env: Env<'_>) -> Result<Option<MetricExporter>, Unusable> {
+    let Some(url) = endpoint(env, "METRICS", "/v1/metrics")? else { return Ok(None) };
+    let builder = MetricExporter::builder().with_http().with_http_client(otlp::Client::new());
+    Ok(Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?))
+}
+
+/// Where a signal goes, if it goes anywhere: the signal's own variable before the general one.
+fn endpoint(env: Env<'_>, signal: &str, path: &str) -> Result<Option<String>, Unusable> {
+    let given = |name: &str| env(name).filter(|value| !value.trim().is_empty());
+    let general = given("OTEL_EXPORTER_OTLP_ENDPOINT").map(|e| format!("{}{path}", e.trim_end_matches('/')));
+    let url = given(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")).or(general);
+    let is_off = given(&format!("OTEL_{signal}_EXPORTER")).is_some_and(|value| value.trim() == "none");
+    match url {
+        Some(url) if !url.starts_with("http://") => Err(Unusable::Endpoint(url)),
+        url => Ok(url.filter(|_| !is_off)),
     }
-    if let Some(url) = endpoint("TRACES", "/v1/traces")?.filter(|_| !off("OTEL_TRACES_EXPORTER")) {
-        let builder = SpanExporter::builder().with_http().with_http_client(otlp::Client::new());
-        exporters.spans = Some(builder.with_endpoint(url).with_timeout(EXPORT_TIMEOUT).build()?);
-    }
-    Ok(exporters)
 }
 
 const EXPORT_TIMEOUT: Duration = otlp::TIMEOUT;

@@ -59,6 +59,12 @@ pub const LOAD_REQUESTS: &str = "load_requests_total";
 pub const LOAD_LATENCY: &str = "load_latency_seconds";
 /// Quantiles of how late it began requests, by `target` and `quantile`.
 pub const LOAD_LATENESS: &str = "load_lateness_seconds";
+/// How long requests took, by `target` and `from` (`intended` or `sent`), as a histogram: what it exports while it goes on.
+pub const LOAD_REQUEST_DURATION: &str = "load_request_duration_ms";
+/// How late it began requests, by `target`, as a histogram.
+pub const LOAD_BEGUN_LATE: &str = "load_begun_late_ms";
+/// Requests in flight now, by `target`.
+pub const LOAD_IN_FLIGHT: &str = "load_in_flight";
 /// The most requests in flight, by `target`.
 pub const LOAD_IN_FLIGHT_PEAK: &str = "load_in_flight_peak";
 /// Whether its figures can be trusted, 1 or 0, by `target`.

@@ -10,10 +10,11 @@ use inflight_strategies::{
     rt::{Clock as _, Executor as _, First, Instant, race},
     units::Rate,
 };
+use rustix::net;
 use std::{
     collections::BTreeMap,
-    io::{Read as _, Write as _},
-    net::{Shutdown, TcpListener, TcpStream},
+    io::{Read, Write as _},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     os::unix::net::UnixListener,
     sync::{
         Arc,
@@ -27,14 +28,14 @@ const BEGIN: Instant = Instant::from_nanos(20_000_000);
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// So many requests, a millisecond apart.
-fn requests(count: u64) -> Workload {
+pub(crate) fn requests(count: u64) -> Workload {
     let rate = Rate::per_second(1000.0).expect("a rate");
     let workload = Workload::open(Arrivals::Constant(rate), MS(count), Duration::ZERO);
     Workload { patience: MS(10_000), ..workload }
 }
 
 /// A server that does `serve` with each connection on a thread of its own, as long as the test lasts.
-fn serve(serve: impl Fn(TcpStream, u64) + Send + Sync + 'static) -> Peer {
+pub(crate) fn serve(serve: impl Fn(TcpStream, u64) + Send + Sync + 'static) -> Peer {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let peer = Peer::Tcp(listener.local_addr().expect("it is bound"));
     let serve = Arc::new(serve);
@@ -47,8 +48,18 @@ fn serve(serve: impl Fn(TcpStream, u64) + Send + Sync + 'static) -> Peer {
     peer
 }
 
+/// An address at which nobody listens, and nobody will: as long as the test lasts it belongs to a socket that does not.
+pub(crate) fn nobody() -> SocketAddr {
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).expect("a socket");
+    net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address =
+        net::getsockname(&socket).expect("it is bound").try_into().expect("an address of the Internet");
+    std::mem::forget(socket);
+    address
+}
+
 /// Reads a request's head; `None` at the end of the connection.
-fn head(stream: &mut TcpStream) -> Option<String> {
+pub(crate) fn head(stream: &mut impl Read) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -75,18 +86,18 @@ fn answering(pieces: &'static [&'static str]) -> Peer {
     })
 }
 
-fn plan(workload: Workload, peer: Peer) -> Plan {
+pub(crate) fn plan(workload: Workload, peer: Peer) -> Plan {
     Plan { connections: 50, ..Plan::get(workload, 1, peer, "test", "/") }
 }
 
-fn drive(plan: Plan) -> Record {
+pub(crate) fn drive(plan: Plan) -> Record {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let run = plan.start(Epoch::now(), BEGIN).expect("it starts");
     runtime.block_on(run.ended()).expect("it ends")
 }
 
 /// Drives, and tells how requests ended; every one is accounted for, sent or not.
-fn endings(plan: Plan) -> BTreeMap<Ending, u64> {
+pub(crate) fn endings(plan: Plan) -> BTreeMap<Ending, u64> {
     let record = drive(plan);
     let wires = record.wires.as_ref().expect("books of connections");
     assert_eq!(record.endings.values().sum::<u64>(), record.offered);
@@ -94,11 +105,11 @@ fn endings(plan: Plan) -> BTreeMap<Ending, u64> {
     record.endings
 }
 
-fn all(ending: Ending, count: u64) -> BTreeMap<Ending, u64> {
+pub(crate) fn all(ending: Ending, count: u64) -> BTreeMap<Ending, u64> {
     BTreeMap::from([(ending, count)])
 }
 
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[test]
 fn answers_are_read_however_they_are_written() {
@@ -170,9 +181,14 @@ fn a_server_that_has_closed_its_half_may_still_be_answered_by() {
         let _ = stream.shutdown(Shutdown::Write);
         while head(&mut stream).is_some() {}
     });
-    // Such a connection is not used again.
-    let record = drive(plan(requests(20), peer));
-    assert_eq!(record.endings, all(Ending::Completed, 20));
+    // Such a connection is not used again, once it is known: a pause is long enough for that.
+    let workload = Workload {
+        traffic: Traffic::Closed(Users { count: 1, think: Latency::Constant(MS(20)) }),
+        ..requests(300)
+    };
+    let record = drive(plan(workload, peer));
+    assert_eq!(record.endings, all(Ending::Completed, record.offered));
+    assert_eq!(record.wires.expect("books").connect.len(), record.offered);
 }
 
 #[test]
@@ -195,7 +211,7 @@ fn connections_that_a_server_closes_while_they_are_idle_cost_no_request() {
 
 #[test]
 fn nobody_there_is_told_as_refused_and_nothing_as_sent() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let nobody = nobody();
     let record = drive(plan(requests(50), Peer::Tcp(nobody)));
     assert_eq!(record.endings, all(Ending::Refused, 50));
     let wires = record.wires.expect("books");
@@ -204,7 +220,7 @@ fn nobody_there_is_told_as_refused_and_nothing_as_sent() {
 
 #[test]
 fn users_of_a_dead_target_do_not_hammer_it() {
-    let nobody = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let nobody = nobody();
     let traffic = Traffic::Closed(Users { count: 10, think: Latency::Constant(Duration::ZERO) });
     let record = drive(plan(Workload { traffic, ..requests(500) }, Peer::Tcp(nobody)));
     // Seven pauses reach the longest, ten more of it fill the half second.

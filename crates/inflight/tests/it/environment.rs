@@ -153,8 +153,8 @@ fn telemetry_that_cannot_be_is_bad_input() {
         all.push_str(&said.stderr);
     }
     expect![[r#"
-        error: the OTLP endpoint "https://collector:4318/v1/metrics" cannot be used: expected http://host:port (TLS is not built in; put a collector on this machine between)
-        error: the OTLP endpoint "collector:4318/v1/metrics" cannot be used: expected http://host:port (TLS is not built in; put a collector on this machine between)
+        error: the OTLP endpoint "https://collector:4318/v1/metrics" cannot be used: expected http://host:port (telemetry goes without TLS; put a collector on this machine between)
+        error: the OTLP endpoint "collector:4318/v1/metrics" cannot be used: expected http://host:port (telemetry goes without TLS; put a collector on this machine between)
         error: environment variable OTEL_METRIC_EXPORT_INTERVAL="3s": expected milliseconds from 100 to 3600000; change or unset it
     "#]].assert_eq(&all);
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     app::{App, blink},
+    driver::nobody,
     program::{Program, Said, Talk, inflight},
     wait::{Stopwatch, eventually},
 };
@@ -9,7 +10,7 @@ use expect_test::expect;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     process::{Command, Stdio},
 };
 
@@ -48,11 +49,6 @@ fn assert_trusted_or_not(said: &Said) {
     let run: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"));
     let problems = run["validity"]["problems"].as_array().expect("a list");
     assert_eq!(said.code, if problems.is_empty() { 0 } else { 4 }, "{problems:?}");
-}
-
-/// An address at which nobody listens: it was free a moment ago.
-fn dead() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound")
 }
 
 #[test]
@@ -96,7 +92,7 @@ fn constant_arrivals_are_as_many_as_were_asked_for() {
 
 #[test]
 fn a_target_that_is_not_there_refuses_every_request() {
-    let said = Said::by(load(&[url(dead(), "/x")], &["--rate", "100/s", "--duration", "300ms", "--json"]));
+    let said = Said::by(load(&[url(nobody(), "/x")], &["--rate", "100/s", "--duration", "300ms", "--json"]));
     let arm = &arms(&said)[0];
     assert!(count(&arm["offered"]) > 0);
     assert_eq!(arm["endings"], serde_json::json!({ "refused": arm["offered"] }));
@@ -305,7 +301,7 @@ fn a_saved_load_is_shown_again_and_its_files_are_whole() {
 #[test]
 fn a_load_that_cannot_be_is_usage_and_sends_nothing() {
     let wrong = |args: &[&str]| {
-        let said = Said::by(load(&[url(dead(), "/x")], args));
+        let said = Said::by(load(&[url(nobody(), "/x")], args));
         assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{said:?}");
         said.stderr
     };

@@ -120,11 +120,11 @@ fn load_refuses_what_it_cannot_or_must_not_drive() {
         "#]],
     );
     check(
-        &["load", "https://127.0.0.1/"],
+        &["load", "ftp://127.0.0.1/"],
         expect![[r#"
         exit 2
         --- stderr
-        error: "https://127.0.0.1/": only http:// can be driven
+        error: "ftp://127.0.0.1/": only http:// and https:// can be driven
     "#]],
     );
     check(

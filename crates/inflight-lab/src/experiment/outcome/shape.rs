@@ -2,7 +2,10 @@
 
 pub(super) use crate::load::figures::supports;
 
-use crate::{bins, record::Record};
+use crate::{
+    bins,
+    record::{Record, Tick},
+};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Timeline {
-    /// The length of a tick in nanoseconds: 100 ms or less, more in runs of more than four minutes.
+    /// The length of a tick in nanoseconds: 100 ms or less, more in long runs.
     pub tick_ns: u64,
     /// Requests that should have started in each tick.
     pub offered: Vec<u32>,
@@ -154,10 +157,15 @@ pub fn tail(histogram: &Histogram<u64>) -> Vec<TailPoint> {
         .collect()
 }
 
+/// The most ticks of a [`Timeline`].
+const MOST_TICKS: usize = 10_000;
+
 impl Timeline {
     /// Of the round in `record`.
     pub(super) fn of(record: &Record) -> Timeline {
-        let ticks = &record.timeline;
+        // What is read by others has a bound, however fine the books are.
+        let joined = record.timeline.len().div_ceil(MOST_TICKS).max(1);
+        let ticks: Vec<Tick> = record.timeline.chunks(joined).map(Tick::sum).collect();
         let in_slice = (record.course.slice.as_nanos() / record.tick_length().as_nanos()).max(1) as usize;
         let tasks = |i: usize| {
             let all = record.tasks.as_ref()?;
@@ -177,7 +185,7 @@ impl Timeline {
             }
         });
         Timeline {
-            tick_ns: record.tick_length().as_nanos() as u64,
+            tick_ns: record.tick_length().as_nanos() as u64 * joined as u64,
             offered: ticks.iter().map(|tick| tick.offered).collect(),
             completed: ticks.iter().map(|tick| tick.completed).collect(),
             other: ticks.iter().map(|tick| tick.other).collect(),

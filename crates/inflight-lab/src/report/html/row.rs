@@ -301,9 +301,17 @@ fn outcomes(arm: &ArmOutcome) -> String {
         (
             "failed",
             "o-failed",
-            &[Ending::Failed, Ending::Refused, Ending::Reset, Ending::Protocol, Ending::Exhausted],
+            &[
+                Ending::Failed,
+                Ending::Refused,
+                Ending::Unreachable,
+                Ending::Tls,
+                Ending::Reset,
+                Ending::Protocol,
+                Ending::Exhausted,
+            ],
         ),
-        ("no answer", "o-open", &[Ending::Unfinished]),
+        ("no answer", "o-open", &[Ending::Unfinished, Ending::Unsent]),
     ];
     let (mut bar, mut words, mut at) = (String::new(), Vec::new(), 0.0);
     for (name, class, endings) in KINDS {

@@ -4,7 +4,7 @@ use super::super::{BadInput, library::read_text};
 use super::drive::Target;
 use crate::{
     cli,
-    driver::{Ask, Peer},
+    driver::{Ask, Peer, Security, Trust, Version},
 };
 use http::Uri;
 use inflight_lab::{
@@ -92,16 +92,18 @@ async fn resolve(text: &str, allow_remote: bool) -> anyhow::Result<(Uri, SocketA
     }
     let uri: Uri = text.parse().map_err(|_| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
     let host = uri.host().ok_or_else(|| bad("expected a URL such as http://127.0.0.1:8080/async"))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(bad("only http:// can be driven").into());
-    }
+    let port = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return Err(bad("only http:// and https:// can be driven").into()),
+    };
     let authority = uri.authority().map_or("", |a| a.as_str());
     if uri.port().is_none()
         && authority.trim_end_matches(']').rsplit(']').next().is_some_and(|a| a.contains(':'))
     {
         return Err(bad("expected a port from 1 to 65535").into());
     }
-    let (name, port) = (host.trim_matches(['[', ']']).to_string(), uri.port_u16().unwrap_or(80));
+    let (name, port) = (host.trim_matches(['[', ']']).to_string(), uri.port_u16().unwrap_or(port));
     let mut found =
         tokio::net::lookup_host((name, port)).await.map_err(|e| bad(&format!("no such host: {e}")))?;
     let address = found.next().ok_or_else(|| bad("no such host"))?;
@@ -119,6 +121,7 @@ pub(super) async fn targets(flags: &cli::Load) -> anyhow::Result<Vec<Target>> {
         return Err(bad("--mix goes to one host: give one URL".into()));
     }
     let (headers, body) = (headers(&flags.header)?, body(flags.body.as_deref())?);
+    let trust = trust(flags)?;
     let method = flags.method.as_deref().unwrap_or(if flags.body.is_some() { "POST" } else { "GET" });
     check_method(method)?;
     let mut all = Vec::new();
@@ -135,9 +138,45 @@ pub(super) async fn targets(flags: &cli::Load) -> anyhow::Result<Vec<Target>> {
             target.asks =
                 mix(&text, &headers).map_err(|why| bad(format!("--mix {}: {why}", path.display())))?;
         }
+        speak(&mut target, url, version(flags), &trust).map_err(bad)?;
         all.push(target);
     }
     Ok(all)
+}
+
+fn version(flags: &cli::Load) -> Version {
+    if flags.http2 { Version::Http2 { streams: flags.streams as usize } } else { Version::Http1 }
+}
+
+fn trust(flags: &cli::Load) -> anyhow::Result<Trust> {
+    match &flags.cacert {
+        _ if flags.insecure => Ok(Trust::Anyone),
+        None => Ok(Trust::System),
+        Some(path) => match read_text(path, MAX_DATA) {
+            Ok(text) => Ok(Trust::Only(text.into_bytes())),
+            Err(error) => Err(bad(format!("--cacert {}: {error}", path.display()))),
+        },
+    }
+}
+
+/// Decides how a target is spoken to: in which version, and over TLS if its URL says so.
+fn speak(target: &mut Target, url: &str, version: Version, trust: &Trust) -> Result<(), String> {
+    target.asks.iter().try_for_each(|ask| ask.check(&target.host, version))?;
+    target.version = version;
+    if url.starts_with("https://") {
+        let security = Security::new(name_of(&target.host), trust, version);
+        target.security = Some(security.map_err(|why| format!("{url:?}: {why}"))?);
+    }
+    Ok(())
+}
+
+/// The name in a URL's authority, without the port.
+fn name_of(authority: &str) -> &str {
+    let name = authority.rsplit('@').next().unwrap_or(authority);
+    match name.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => name,
+    }
 }
 
 /// A `GET` of a URL on this machine.
@@ -154,9 +193,8 @@ async fn at_host(url: &str, allow_remote: bool) -> anyhow::Result<Target> {
 
 /// The URL's host is only what the `host` header says.
 fn through(url: &str, socket: &Path) -> anyhow::Result<Target> {
-    let rest = url
-        .strip_prefix("http://")
-        .ok_or_else(|| bad(format!("{url:?}: expected a URL such as http://localhost/async")))?;
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let rest = rest.ok_or_else(|| bad(format!("{url:?}: expected a URL such as http://localhost/async")))?;
     let host = rest.split('/').next().unwrap_or_default();
     Ok(target(url, if host.is_empty() { "localhost" } else { host }, Peer::Unix(socket.into())))
 }
@@ -167,7 +205,8 @@ fn target(url: &str, host: &str, peer: Peer) -> Target {
     let path = path.split('#').next().unwrap_or(path);
     let path = if path.starts_with('/') { path.to_string() } else { format!("/{path}") };
     let name = path.split('?').next().unwrap_or_default().trim_start_matches('/').to_string();
-    Target { name, peer, host: host.into(), asks: vec![Ask::get(path)] }
+    let asks = vec![Ask::get(path)];
+    Target { name, peer, host: host.into(), security: None, version: Version::Http1, asks }
 }
 
 /// A token of RFC 9110, section 5.6.2: what a method or a header's name is made of.
@@ -271,6 +310,12 @@ mod tests {
         for wrong in ["accept", ": x", "a b: c", "Content-Length: 3", "x: a\nb"] {
             assert!(one(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_for_a_name_without_a_port() {
+        let names = ["h:1", "h", "[::1]:443", "[::1]", "u@h:1"].map(name_of);
+        assert_eq!(names, ["h", "h", "[::1]", "[::1]", "h"]);
     }
 
     #[test]

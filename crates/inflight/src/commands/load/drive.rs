@@ -1,25 +1,32 @@
 //! One run of the driver: every target gets the workload, and the books of each come back.
 
 use super::super::interrupted;
-use super::{ask, watch};
+use super::{
+    ask,
+    export::{self, Export},
+    watch,
+};
 use crate::{
     cli,
-    driver::{Ask, Epoch, Peer, Plan, Run},
-    driver::{Machine, Needs},
+    driver::{Ask, Epoch, Machine, Needs, Peer, Plan, Run, Security, Version},
+    terminal::say,
 };
 use inflight_lab::{record::Record, workload::Workload};
 use inflight_strategies::rt::{First, Instant, race};
 use std::{net::IpAddr, time::Duration};
+use tokio::task::JoinHandle;
 
 /// Time for everything to be ready before the first request is due.
 const LEAD: Instant = Instant::from_nanos(100_000_000);
 
-/// A target: how it is called, where it is, and what it is asked.
+/// A target: how it is called, where it is, how it is spoken to, and what it is asked.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) name: String,
     pub(super) peer: Peer,
     pub(super) host: String,
+    pub(super) security: Option<Security>,
+    pub(super) version: Version,
     pub(super) asks: Vec<Ask>,
 }
 
@@ -34,6 +41,8 @@ pub(super) struct Targets {
     seed: u64,
     /// Whether it is shown while it goes on.
     is_watched: bool,
+    /// Where its metrics go meanwhile, if they go anywhere.
+    export: Option<Export>,
 }
 
 /// What came of it.
@@ -48,14 +57,17 @@ pub(super) struct Driven {
 impl Targets {
     /// Those of the flags.
     pub(super) async fn of(flags: &cli::Load) -> anyhow::Result<Targets> {
+        let all = ask::targets(flags).await?;
+        let names: Vec<String> = all.iter().map(|target| target.name.clone()).collect();
         Ok(Targets {
-            all: ask::targets(flags).await?,
+            all,
             connections: flags.connections as usize,
             sources: flags.source_addresses.clone(),
             time_limit: flags.timeout,
             workers: flags.workers.map(u32::from),
             seed: flags.seed,
             is_watched: true,
+            export: Export::of(flags, &names)?,
         })
     }
 
@@ -69,6 +81,7 @@ impl Targets {
             workers: None,
             seed,
             is_watched: false,
+            export: None,
         })
     }
 
@@ -94,18 +107,30 @@ impl Targets {
         Needs { connections, sources: self.sources.len().max(1) as u64, tcp }.lacks(&Machine::look())
     }
 
+    /// Says why handshakes failed, if any did: the books only know how many.
+    fn tell_troubles(&self) {
+        let trouble = |target: &Target| {
+            let why = target.security.as_ref()?.trouble()?;
+            Some(format!("warning: TLS with {}: {why}", target.host))
+        };
+        self.all.iter().filter_map(trouble).for_each(|trouble| say(&trouble));
+    }
+
     fn plan(&self, target: &Target, workload: &Workload) -> Plan {
         Plan {
             workload: workload.clone(),
             seed: self.seed,
             peer: target.peer.clone(),
             host: target.host.clone(),
+            security: target.security.clone(),
+            version: target.version,
             asks: target.asks.clone(),
             connections: self.connections,
             sources: self.sources.clone(),
             time_limit: self.time_limit,
             workers: self.workers,
             log: None,
+            fine: true,
         }
     }
 
@@ -115,24 +140,39 @@ impl Targets {
         let epoch = Epoch::now();
         let start = |target: &Target| self.plan(target, workload).start(epoch, LEAD);
         let mut runs: Vec<Run> = self.all.iter().map(start).collect::<std::io::Result<_>>()?;
-        let watches = self.all.iter().zip(&runs).map(|(target, run)| (target.name.clone(), run.watch()));
-        let watching = self
-            .is_watched
-            .then(|| tokio::spawn(watch::watch(watches.collect(), workload.to_string(), workload.duration)));
+        let looking = self.look_at(&runs, workload);
         let is_complete = matches!(race(over(&mut runs), interrupt).await, First::Left(_));
         if !is_complete {
             runs.iter().for_each(Run::stop);
         }
-        if let Some(watching) = watching {
-            watching.abort();
-            let _ = watching.await;
+        for look in looking {
+            look.abort();
+            let _ = look.await;
         }
         let mut records = Vec::new();
-        for run in runs {
-            records.push(run.ended().await?);
+        for (target, run) in self.all.iter().zip(runs) {
+            records.push((target.name.clone(), run.ended().await?));
         }
-        let names = self.all.iter().map(|target| target.name.clone());
-        Ok(Driven { records: names.zip(records).collect(), is_complete })
+        self.tell_troubles();
+        if let Some(export) = &self.export {
+            let trustworthy = records.iter().map(|(_, record)| export::is_trustworthy(record)).collect();
+            export.conclude(&records, trustworthy).await;
+        }
+        Ok(Driven { records, is_complete })
+    }
+
+    /// Starts whatever shows runs while they go on.
+    fn look_at(&self, runs: &[Run], workload: &Workload) -> Vec<JoinHandle<()>> {
+        let mut looking = Vec::new();
+        if self.is_watched {
+            let watches = self.all.iter().zip(runs).map(|(target, run)| (target.name.clone(), run.watch()));
+            let watch = watch::watch(watches.collect(), workload.to_string(), workload.duration);
+            looking.push(tokio::spawn(watch));
+        }
+        if let Some(export) = &self.export {
+            looking.push(export.follow(runs.iter().map(Run::watch).collect()));
+        }
+        looking
     }
 }
 

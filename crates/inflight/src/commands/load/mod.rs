@@ -3,6 +3,7 @@
 mod ask;
 mod capacity;
 mod drive;
+mod export;
 mod selftest;
 mod show;
 mod watch;

@@ -47,23 +47,23 @@ pub(super) async fn watch(targets: Vec<(String, Watch)>, workload: String, total
 
 impl Watched {
     fn look(&mut self) {
-        let record = self.watch.so_far();
-        let mut fresh = record.answered.clone();
+        let glance = self.watch.glance();
+        let mut fresh = glance.answered.clone();
         if let Some(before) = &self.before {
             fresh.subtract(before).expect("what was counted stays counted");
         }
         let at = |quantile| (!fresh.is_empty()).then(|| fresh.value_at_quantile(quantile));
-        let per_second = (1.0 / record.tick_length().as_secs_f64()).ceil() as usize;
-        let ticks = &record.timeline[record.timeline.len().saturating_sub(per_second)..];
+        // The last of them has only begun.
+        let ticks = &glance.ticks[..glance.ticks.len().saturating_sub(1)];
         self.moments.push(Moment {
-            in_flight: ticks.iter().map(|tick| tick.in_flight).max().unwrap_or(0),
+            in_flight: ticks.iter().map(|tick| tick.in_flight).max().unwrap_or(glance.in_flight),
             p50_us: at(0.5),
             p99_us: at(0.99),
             completed: ticks.iter().map(|tick| u64::from(tick.completed)).sum(),
             other: ticks.iter().map(|tick| u64::from(tick.other)).sum(),
         });
-        self.late = (!record.lateness.is_empty())
-            .then(|| Duration::from_micros(record.lateness.value_at_quantile(0.99)));
-        self.before = Some(record.answered);
+        self.late = (!glance.lateness.is_empty())
+            .then(|| Duration::from_micros(glance.lateness.value_at_quantile(0.99)));
+        self.before = Some(glance.answered);
     }
 }
