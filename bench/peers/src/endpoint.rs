@@ -35,7 +35,8 @@ pub fn async_limited(count: u64) -> Outcome {
     let mut document = document();
     let arm = document.endpoints.iter().position(|e| e.name == "async-limited").expect("one of the four");
     let workload = document.workload.as_mut().expect("an experiment has one");
-    workload.duration = Duration::from_secs_f64(count as f64 / workload.rate().expect("an open loop").as_per_second());
+    workload.duration =
+        Duration::from_secs_f64(count as f64 / workload.rate().expect("an open loop").as_per_second());
     workload.warmup = Duration::ZERO;
     Outcome { count: run(&document, arm), wait_ms: f64::NAN, hash: 0 }
 }

@@ -1,6 +1,7 @@
 //! Instructions per request, which no other program on the machine changes. The difference of two runs, so that what every
 //! run begins with cancels out.
 
+use crate::bars::Bars;
 use std::process::Command;
 
 const FEW: u64 = 50_000;
@@ -18,24 +19,22 @@ const LANES: [(&str, Option<f64>); 8] = [
     ("tokio-paused", None),
 ];
 
-/// Measures and prints, if valgrind is there.
-pub fn print() {
-    println!("\ninstructions per request (callgrind, {MANY} less {FEW} requests):");
-    if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("  left out: there is no `valgrind` on this machine");
-        return;
-    }
+/// Measures, if valgrind is there.
+pub fn measure(bars: &mut Bars) {
+    println!("  instructions per request (callgrind, {MANY} less {FEW} requests):");
     for (name, most) in LANES {
-        let (Some(few), Some(many)) = (collected(name, FEW), collected(name, MANY)) else {
-            println!("  {name}: valgrind could not run it");
-            continue;
-        };
-        let each = (many - few) / (MANY - FEW) as f64;
-        match most {
-            Some(most) => crate::bound(name, each, most),
-            None => println!("  {name}: {each:.0}"),
+        let what = format!("  {name}");
+        match (per_request(name), most) {
+            (Some(each), Some(most)) => bars.at_most(&what, each, most),
+            (Some(each), None) => println!("  {what:<88}{each:>10.0}"),
+            (None, Some(_)) => bars.not_measured(&what, "`valgrind` is missing, or cannot run it"),
+            (None, None) => {}
         }
     }
+}
+
+fn per_request(name: &str) -> Option<f64> {
+    Some((collected(name, MANY)? - collected(name, FEW)?) / (MANY - FEW) as f64)
 }
 
 /// Instructions of a whole run.

@@ -4,6 +4,7 @@
 //! keeps the same books about their waits, each run in a process of its own, in rounds one after the other: what else the
 //! machine does weighs on all alike. Figures are medians of processor time.
 
+mod bars;
 mod books;
 mod endpoint;
 mod event_loop_by_hand;
@@ -18,6 +19,7 @@ mod tokio_paused;
 #[path = "../../../crates/inflight-lab/tests/reference/event_loop.rs"]
 mod event_loop;
 
+use bars::Bars;
 use rounds::{Figures, Lane, median};
 use std::process::ExitCode;
 
@@ -63,22 +65,31 @@ fn compare(quick: bool) -> ExitCode {
     );
     let figures = rounds::run(&LANES[..8], count, requests);
     let is_same = table(&figures);
-    let of = |name: &str| LANES.iter().position(|lane| lane.name == name).expect("a lane");
-    let ratio = |a: &str, b: &str| {
-        median(figures[of(a)].iter().zip(&figures[of(b)]).map(|(a, b)| a.per_second() / b.per_second()))
-    };
-    println!("\nratios, median over rounds:");
-    bar("inflight to event-loop", ratio("inflight", "event-loop"), 0.5);
-    bar("inflight+timeout to event-loop+timeout", ratio("inflight+timeout", "event-loop+timeout"), 0.9);
-    bar("inflight to simu-des", ratio("inflight", "simu-des"), 2.3);
-    bar("inflight to tokio-paused", ratio("inflight", "tokio-paused"), 5.0);
-    let per_second = median(figures[of("async-limited")].iter().map(Figures::per_second));
-    bar("/async-limited with stack, driver and recorder, million requests per second", per_second / 1e6, 1.5);
+    println!("\nbars; ratios are medians over rounds:");
+    let mut bars = Bars::default();
+    bars.must_be("every exact contestant sees the same waits, to the nanosecond", is_same);
+    speed(&mut bars, &figures);
     let arms = rounds::run(&LANES[8..9], count, 0);
-    bound("four arms, 60 s at 200/s, ms", median(arms[0].iter().map(|f| f.seconds * 1e3)), 40.0);
-    memory(quick);
-    instructions::print();
-    if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    bars.at_most("four arms, 60 s at 200/s, ms", median(arms[0].iter().map(|f| f.seconds * 1e3)), 40.0);
+    memory(&mut bars, quick);
+    instructions::measure(&mut bars);
+    bars.conclude()
+}
+
+/// The virtual world beside the others, round by round.
+fn speed(bars: &mut Bars, figures: &[Vec<Figures>]) {
+    let of = |name: &str| &figures[LANES.iter().position(|lane| lane.name == name).expect("a lane")];
+    for (ours, theirs, least) in [
+        ("inflight", "event-loop", 0.5),
+        ("inflight+timeout", "event-loop+timeout", 0.9),
+        ("inflight", "simu-des", 2.3),
+        ("inflight", "tokio-paused", 5.0),
+    ] {
+        let ratios = of(ours).iter().zip(of(theirs)).map(|(a, b)| a.per_second() / b.per_second());
+        bars.at_least(&format!("{ours} to {theirs}"), median(ratios), least);
+    }
+    let per_second = median(of("async-limited").iter().map(Figures::per_second));
+    bars.at_least("/async-limited with driver and recorder, million requests/s", per_second / 1e6, 1.5);
 }
 
 /// Prints a row per contestant; whether all exact ones saw the same waits.
@@ -118,26 +129,12 @@ fn table(figures: &[Vec<Figures>]) -> bool {
 }
 
 /// Peak memory does not grow with the number of requests.
-fn memory(quick: bool) {
+fn memory(bars: &mut Bars, quick: bool) {
     let most = if quick { 10_000_000 } else { 100_000_000 };
     for name in ["inflight", "inflight+timeout"] {
         for requests in [1_000_000, most] {
-            let peak = rounds::spawn(name, requests).peak_mib;
-            bound(
-                &format!("peak memory of {name}, {} million requests, MiB", requests / 1_000_000),
-                peak,
-                8.0,
-            );
+            let what = format!("peak memory of {name}, {} million requests, MiB", requests / 1_000_000);
+            bars.at_most(&what, rounds::spawn(name, requests).peak_mib, 8.0);
         }
     }
-}
-
-/// A figure that must reach its bar.
-fn bar(what: &str, value: f64, least: f64) {
-    println!("  {what}: {value:.3} (bar: at least {least}) {}", if value >= least { "OK" } else { "MISSED" });
-}
-
-/// A figure that must stay below its bar.
-fn bound(what: &str, value: f64, most: f64) {
-    println!("  {what}: {value:.2} (bar: at most {most}) {}", if value <= most { "OK" } else { "MISSED" });
 }
