@@ -8,6 +8,7 @@ use inflight_strategies::{
 };
 use std::{
     future::Future,
+    pin::pin,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -37,7 +38,8 @@ pub fn plain(count: u64) -> Books {
 pub fn with_timeout(count: u64) -> Books {
     run(count, |station, id, work| async move {
         let deadline = station.world.now() + Duration::from_nanos(TIMEOUT);
-        match race(station.serve(id, work), station.world.sleep_until(deadline)).await {
+        let served = pin!(station.serve(id, work));
+        match race(served, station.world.sleep_until(deadline)).await {
             First::Left(()) => {}
             First::Right(()) => panic!("no request takes half a minute"),
         }

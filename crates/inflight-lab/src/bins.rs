@@ -1,10 +1,18 @@
 //! A small histogram of microseconds: so many bins per octave, each as wide as the others of its octave.
 
+use std::time::Duration;
+
 /// Counts of durations, exact to 1/2^`BITS` of their size. As large as its largest sample needs, up to 32 · 2^`BITS` bins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bins<const BITS: u32 = 4> {
     counts: Vec<u32>,
     count: u64,
+}
+
+/// Whole microseconds.
+#[inline]
+pub(crate) fn micros(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros().into())
 }
 
 /// The bin of `us`. The first 2^`bits` are one microsecond wide.

@@ -35,10 +35,13 @@ impl Call {
         Call { id, trail: None, attempt: 0, deadline: None }
     }
 
-    /// The same request on its way to a service; without its trail, if nothing of what happens there is kept.
-    pub(crate) fn to_service(&self, has_layers: bool) -> Call {
-        let trail = self.trail.as_ref().filter(|trail| has_layers || trail.steps.is_some()).cloned();
-        Call { trail, ..*self }
+    /// The request on its ways to two services, with its trail where anything of what happens is kept: everywhere, or
+    /// only where there are layers.
+    pub(crate) fn to_both(self, has_layers: [bool; 2]) -> [Call; 2] {
+        let keeps_steps = self.trail.as_ref().is_some_and(|trail| trail.steps.is_some());
+        let [a, b] = has_layers.map(|has_layers| has_layers || keeps_steps);
+        let first = Call { trail: if a { self.trail.clone() } else { None }, ..self };
+        [first, Call { trail: if b { self.trail } else { None }, ..self }]
     }
 }
 

@@ -47,6 +47,7 @@ pub struct Course {
     pub slices: Vec<SliceBins>,
     /// The chosen stretches.
     pub stretches: Vec<Stretch>,
+    slice_ns: u64,
     start: Instant,
     objective: Duration,
     most: usize,
@@ -127,6 +128,7 @@ impl Course {
         let most = (workload.duration * LONGEST).as_nanos() / slice.as_nanos() + 1;
         Course {
             slice,
+            slice_ns: slice.as_nanos() as u64,
             slices: Vec::new(),
             stretches: workload
                 .watched
@@ -163,18 +165,18 @@ impl Course {
         }
     }
 
-    pub(crate) fn on_end(&mut self, sample: &Sample) {
+    /// A request is over; its latency and its wait, if that is known, in microseconds.
+    pub(crate) fn on_end(&mut self, sample: &Sample, latency: u64, wait: Option<u64>) {
         let Sample { intended, done, reply, .. } = *sample;
-        let latency = us(done - intended);
         let is_good = reply.ending == Ending::Completed;
-        if is_good || reply.wait.is_some() {
-            let index = (done - self.start).as_nanos() as u64 / (self.slice.as_nanos() as u64);
+        if is_good || wait.is_some() {
+            let index = done.as_nanos().saturating_sub(self.start.as_nanos()) / self.slice_ns;
             if let Some(slice) = self.slice_at(index as usize) {
                 if is_good {
                     slice.completed.note(latency);
                 }
-                if let Some(wait) = reply.wait {
-                    slice.wait.note(us(wait));
+                if let Some(wait) = wait {
+                    slice.wait.note(wait);
                 }
             }
         }
@@ -187,8 +189,8 @@ impl Course {
             if reply.ending.is_answer() {
                 stretch.answered.note(latency);
             }
-            if let Some(wait) = reply.wait {
-                stretch.wait.note(us(wait));
+            if let Some(wait) = wait {
+                stretch.wait.note(wait);
             }
         }
     }
@@ -202,10 +204,6 @@ impl Course {
         }
         self.slices.get_mut(index)
     }
-}
-
-fn us(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

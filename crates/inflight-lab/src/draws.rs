@@ -58,6 +58,13 @@ impl Rng for Dice {
     }
 }
 
+/// The nearest whole number, halves away from zero; of what is not below zero and below 2^63.
+#[inline]
+pub(crate) fn rounded(x: f64) -> u64 {
+    let whole = x as i64;
+    (whole + i64::from(x - whole as f64 >= 0.5)) as u64
+}
+
 /// An exponential variate with mean one: −ln(1 − u), never infinite since u < 1.
 pub fn exponential(rng: &mut impl Rng) -> f64 {
     -libm::log(1.0 - rng.unit())

@@ -1,7 +1,9 @@
-//! How requests end.
+//! How requests end, and what is known of one that did.
 
+use crate::wire::Wire;
+use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// How a request ended, as its driver saw it. With [`Ending::Unfinished`] these sum to what was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,4 +80,43 @@ impl fmt::Display for Ending {
             Ending::Unsent => "unsent",
         })
     }
+}
+
+/// What a target says about one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How it ended.
+    pub ending: Ending,
+    /// How long it waited for a permit inside the target, if the target tells.
+    pub wait: Option<Duration>,
+    /// How long Service A took, likewise.
+    pub a: Option<Duration>,
+    /// How long Service B took, likewise.
+    pub b: Option<Duration>,
+    /// How long it was inside the target, likewise.
+    pub inside: Option<Duration>,
+    /// What the driver saw of it on its connection, if it had one.
+    pub wire: Option<Wire>,
+}
+
+impl Reply {
+    /// An ending about which the target says no more.
+    pub fn new(ending: Ending) -> Reply {
+        Reply { ending, wait: None, a: None, b: None, inside: None, wire: None }
+    }
+}
+
+/// One request, over.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Its number in the schedule.
+    pub id: u64,
+    /// When it should have started.
+    pub intended: Instant,
+    /// When it did; [`Wire::sent`] is later if it had to wait for a connection.
+    pub sent: Instant,
+    /// When it was over.
+    pub done: Instant,
+    /// What came back.
+    pub reply: Reply,
 }

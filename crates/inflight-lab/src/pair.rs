@@ -10,44 +10,25 @@ use inflight_strategies::{
 };
 use std::{
     future::Future,
-    pin::pin,
+    mem,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 /// Runs what `a` and `b` make as tasks and waits for both, or for the first that fails; the other is then cancelled.
-/// Dropping the wait cancels both. (A future that is handed on takes its room twice: hence the makers.)
-pub(crate) async fn both<W, A, B, E, FA, FB>(
+/// Dropping the wait cancels both. Each task tells its half of the pair how it ended.
+pub(crate) fn both<W, T, E, FA, FB>(
     world: &W,
-    a: impl FnOnce() -> FA + Send + 'static,
-    b: impl FnOnce() -> FB + Send + 'static,
-) -> Result<(A, B), Failure<E>>
+    a: impl FnOnce(Half<T, E>) -> FA + Unpin,
+    b: impl FnOnce(Half<T, E>) -> FB + Unpin,
+) -> impl Future<Output = Result<[T; 2], Failure<E>>>
 where
     W: Executor,
-    FA: Future<Output = Result<A, Failure<E>>> + Send + 'static,
-    FB: Future<Output = Result<B, Failure<E>>> + Send + 'static,
-    A: Send + 'static,
-    B: Send + 'static,
-    E: Send + 'static,
+    FA: Future<Output = ()> + Send + 'static,
+    FB: Future<Output = ()> + Send + 'static,
 {
-    let caller = std::future::poll_fn(|cx| Poll::Ready(Some(cx.waker().clone()))).await;
-    let pair = Arc::new(Pair { state: Mutex::new(State { a: None, b: None, failure: None, caller }) });
-    let half = Half { pair: pair.clone(), over: false };
-    let a = world.spawn("A", half.run(a, |state, a| state.a = Some(a)));
-    let half = Half { pair: pair.clone(), over: false };
-    let b = world.spawn("B", half.run(b, |state, b| state.b = Some(b)));
-    // Whoever is over first wakes the caller: nothing is missed by not looking now.
-    let mut is_first = true;
-    let look = |cx: &mut Context<'_>| {
-        if std::mem::take(&mut is_first) { Poll::Pending } else { pair.poll(cx) }
-    };
-    let result = std::future::poll_fn(look).await;
-    if result.is_ok() {
-        // Both are over: there is nothing left to cancel.
-        a.detach();
-        b.detach();
-    }
-    result
+    Both::Coming { world, a, b }
 }
 
 /// Waits in this task for both, or for the first that fails; the other is then dropped. `a` is asked first.
@@ -76,67 +57,91 @@ pub(crate) async fn joined<A, B, E>(
     .await
 }
 
-/// The place where two tasks leave their results.
-struct Pair<A, B, E> {
-    state: Mutex<State<A, B, E>>,
+/// See [`both`].
+enum Both<'a, W: Executor, T, E, A, B> {
+    Coming { world: &'a W, a: A, b: B },
+    Running { pair: Arc<Pair<T, E>>, tasks: [W::Task<()>; 2] },
+    Over,
 }
 
-struct State<A, B, E> {
-    a: Option<A>,
-    b: Option<B>,
-    failure: Option<Failure<E>>,
-    caller: Option<Waker>,
-}
+impl<W, T, E, A, B, FA, FB> Future for Both<'_, W, T, E, A, B>
+where
+    W: Executor,
+    A: FnOnce(Half<T, E>) -> FA + Unpin,
+    B: FnOnce(Half<T, E>) -> FB + Unpin,
+    FA: Future<Output = ()> + Send + 'static,
+    FB: Future<Output = ()> + Send + 'static,
+{
+    type Output = Result<[T; 2], Failure<E>>;
 
-impl<A, B, E> Pair<A, B, E> {
-    /// Nothing but moves happens under this lock, so a poisoned state is a consistent one.
-    fn lock(&self) -> MutexGuard<'_, State<A, B, E>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<(A, B), Failure<E>>> {
-        let mut state = self.lock();
-        if let Some(failure) = state.failure.take() {
-            return Poll::Ready(Err(failure));
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Both::Running { pair, .. } = &*self {
+            let result = std::task::ready!(pair.poll(cx));
+            if let (Both::Running { tasks, .. }, true) =
+                (mem::replace(&mut *self, Both::Over), result.is_ok())
+            {
+                // Both are over: there is nothing left to cancel.
+                tasks.into_iter().for_each(W::Task::detach);
+            }
+            return Poll::Ready(result);
         }
-        if state.is_over() {
-            return Poll::Ready(Ok(state.a.take().zip(state.b.take()).expect("both are there")));
-        }
-        state.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+        let Both::Coming { world, a, b } = mem::replace(&mut *self, Both::Over) else {
+            panic!("it is not polled after its end")
+        };
+        let pair = Arc::new(Pair::new(cx.waker().clone()));
+        let tasks = [
+            world.spawn("A", a(Half { pair: Some(pair.clone()), which: 0 })),
+            world.spawn("B", b(Half { pair: Some(pair.clone()), which: 1 })),
+        ];
+        *self = Both::Running { pair, tasks };
+        // Whoever is over first wakes the caller: nothing is missed by not looking now.
         Poll::Pending
     }
 }
 
-impl<A, B, E> State<A, B, E> {
-    fn is_over(&self) -> bool {
-        self.failure.is_some() || (self.a.is_some() && self.b.is_some())
+/// The place where two tasks leave their results.
+struct Pair<T, E>(Mutex<State<T, E>>);
+
+struct State<T, E> {
+    results: [Option<T>; 2],
+    failure: Option<Failure<E>>,
+    caller: Option<Waker>,
+}
+
+impl<T, E> Pair<T, E> {
+    fn new(caller: Waker) -> Pair<T, E> {
+        Pair(Mutex::new(State { results: [None, None], failure: None, caller: Some(caller) }))
     }
-}
 
-/// One of the two tasks' access to the place. If it is dropped before the task has a result, the result is lost.
-struct Half<A, B, E> {
-    pair: Arc<Pair<A, B, E>>,
-    over: bool,
-}
+    /// Nothing but moves happens under this lock, so a poisoned state is a consistent one.
+    fn lock(&self) -> MutexGuard<'_, State<T, E>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl<A, B, E> Half<A, B, E> {
-    async fn run<T, F: Future<Output = Result<T, Failure<E>>>>(
-        mut self,
-        call: impl FnOnce() -> F,
-        put: fn(&mut State<A, B, E>, T),
-    ) {
-        let result = call().await;
-        self.over = true;
-        self.tell(|state| match result {
-            Ok(value) => put(state, value),
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<[T; 2], Failure<E>>> {
+        let mut state = self.lock();
+        if let Some(failure) = state.failure.take() {
+            return Poll::Ready(Err(failure));
+        }
+        match &mut state.results {
+            [a @ Some(_), b @ Some(_)] => {
+                Poll::Ready(Ok([a, b].map(|result| result.take().expect("it is there"))))
+            }
+            _ => {
+                state.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn tell(&self, which: usize, result: Result<T, Failure<E>>) {
+        let mut state = self.lock();
+        match result {
+            Ok(result) => state.results[which] = Some(result),
             Err(failure) => state.failure = state.failure.take().or(Some(failure)),
-        });
-    }
-
-    fn tell(&self, change: impl FnOnce(&mut State<A, B, E>)) {
-        let mut state = self.pair.lock();
-        change(&mut state);
-        let caller = if state.is_over() { state.caller.take() } else { None };
+        }
+        let is_over = state.failure.is_some() || state.results.iter().all(Option::is_some);
+        let caller = if is_over { state.caller.take() } else { None };
         drop(state);
         if let Some(caller) = caller {
             caller.wake();
@@ -144,10 +149,25 @@ impl<A, B, E> Half<A, B, E> {
     }
 }
 
-impl<A, B, E> Drop for Half<A, B, E> {
+/// One of the two tasks' access to the place. If it is dropped before it was told a result, the result is lost.
+pub(crate) struct Half<T, E> {
+    pair: Option<Arc<Pair<T, E>>>,
+    which: usize,
+}
+
+impl<T, E> Half<T, E> {
+    /// The task has ended so.
+    pub(crate) fn tell(mut self, result: Result<T, Failure<E>>) {
+        if let Some(pair) = self.pair.take() {
+            pair.tell(self.which, result);
+        }
+    }
+}
+
+impl<T, E> Drop for Half<T, E> {
     fn drop(&mut self) {
-        if !self.over {
-            self.tell(|state| state.failure = state.failure.take().or(Some(Failure::Lost)));
+        if let Some(pair) = self.pair.take() {
+            pair.tell(self.which, Err(Failure::Lost));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
-pub use crate::ending::Ending;
+pub use crate::ending::{Ending, Reply, Sample};
 
 use crate::{
     audit::Effort,
+    bins::micros,
     course::{Course, fine_tick, lengths},
     log::Log,
-    wire::{Wire, Wires, add_counts, add_histogram},
+    wire::{Wires, add_counts, add_histogram},
     workload::{Traffic, Workload},
 };
 use hdrhistogram::Histogram;
@@ -22,52 +23,16 @@ use std::{
     time::Duration,
 };
 
-/// What a target says about one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// How it ended.
-    pub ending: Ending,
-    /// How long it waited for a permit inside the target, if the target tells.
-    pub wait: Option<Duration>,
-    /// How long Service A took, likewise.
-    pub a: Option<Duration>,
-    /// How long Service B took, likewise.
-    pub b: Option<Duration>,
-    /// How long it was inside the target, likewise.
-    pub inside: Option<Duration>,
-    /// What the driver saw of it on its connection, if it had one.
-    pub wire: Option<Wire>,
-}
-
-impl Reply {
-    /// An ending about which the target says no more.
-    pub fn new(ending: Ending) -> Reply {
-        Reply { ending, wait: None, a: None, b: None, inside: None, wire: None }
-    }
-}
-
-/// One request, over.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// Its number in the schedule.
-    pub id: u64,
-    /// When it should have started.
-    pub intended: Instant,
-    /// When it did; [`Wire::sent`] is later if it had to wait for a connection.
-    pub sent: Instant,
-    /// When it was over.
-    pub done: Instant,
-    /// What came back.
-    pub reply: Reply,
-}
-
 /// A histogram of durations in microseconds, 3 significant digits, 1 µs to 1 h.
 pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("constant bounds are valid")
 }
 
 pub(crate) fn note(histogram: &mut Histogram<u64>, duration: Duration) {
-    let micros = duration.as_secs().saturating_mul(1_000_000).saturating_add(duration.subsec_micros().into());
+    note_us(histogram, micros(duration));
+}
+
+fn note_us(histogram: &mut Histogram<u64>, micros: u64) {
     histogram.saturating_record(micros.max(1));
 }
 
@@ -143,7 +108,11 @@ pub struct Record {
     has_schedule: bool,
     objective: Duration,
     start: Instant,
-    tick: Duration,
+    tick_ns: u64,
+    /// The latest tick that was written to: when it begins, in nanoseconds since the start, and which it is.
+    latest: (u64, usize),
+    /// What is written into the books at their close.
+    tally: Tally,
     in_flight: Gauge,
     /// The number in flight of the whole run, if these books are of a part of it.
     everywhere: Option<Arc<AtomicU32>>,
@@ -159,6 +128,15 @@ pub struct Experience {
     pub served: Histogram<u64>,
     /// How many got no good answer from any of their attempts.
     pub gave_up: u64,
+}
+
+/// What is only counted while a run lasts. Most requests are sent on time and most do not wait: their place in a histogram
+/// is known beforehand.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    endings: [u64; Ending::ALL.len()],
+    on_time: u64,
+    unwaited: u64,
 }
 
 /// Something that goes up and down, its integral over the counted time and its peak.
@@ -201,7 +179,9 @@ impl Record {
             wires: None,
             effort: None,
             start,
-            tick: lengths(workload.duration).0,
+            tick_ns: lengths(workload.duration).0.as_nanos() as u64,
+            latest: (0, 0),
+            tally: Tally::default(),
             in_flight: Gauge { changed: start, ..Gauge::default() },
             everywhere: None,
             sojourn_sum: Duration::ZERO,
@@ -216,7 +196,7 @@ impl Record {
 
     /// The length of a tick of the timeline.
     pub fn tick_length(&self) -> Duration {
-        self.tick
+        Duration::from_nanos(self.tick_ns)
     }
 
     /// When the run began.
@@ -263,15 +243,23 @@ impl Record {
     }
 
     fn tick(&mut self, at: Instant) -> &mut Tick {
-        // In 64 bits: this is asked three times per request.
+        // This is asked three times per request, mostly for the tick of the time before.
         let since = at.as_nanos().saturating_sub(self.start.as_nanos());
-        let index = (since / (self.tick.as_nanos() as u64)) as usize;
+        if since.wrapping_sub(self.latest.0) >= self.tick_ns || self.timeline.is_empty() {
+            self.turn_to(since / self.tick_ns);
+        }
+        &mut self.timeline[self.latest.1]
+    }
+
+    #[cold]
+    fn turn_to(&mut self, tick: u64) {
+        let index = tick as usize;
+        self.latest = (tick * self.tick_ns, index);
         if index >= self.timeline.len() {
             // The number in flight stands still in ticks without news.
             let still = Tick { in_flight: self.everywhere(), ..Tick::default() };
             self.timeline.resize(index + 1, still);
         }
-        &mut self.timeline[index]
     }
 
     fn is_counted(&self, intended: Instant) -> bool {
@@ -293,7 +281,7 @@ impl Record {
         self.tick(intended.max(self.start)).offered += 1;
         if self.is_counted(intended) {
             self.offered += 1;
-            *self.endings.entry(Ending::Unsent).or_default() += 1;
+            self.tally.endings[Ending::Unsent as usize] += 1;
             self.wires.iter_mut().for_each(|wires| wires.skip());
         }
     }
@@ -326,7 +314,8 @@ impl Record {
         if let Some(log) = &mut self.log {
             log.push(self.start, sample);
         }
-        self.course.on_end(sample);
+        let (latency, wait) = (micros(done - intended), reply.wait.map(micros));
+        self.course.on_end(sample, latency, wait);
         let tick = self.move_in_flight(done, -1);
         match reply.ending {
             Ending::Completed => tick.completed += 1,
@@ -339,19 +328,23 @@ impl Record {
         if !is_counted {
             return;
         }
-        *self.endings.entry(reply.ending).or_default() += 1;
+        self.tally.endings[reply.ending as usize] += 1;
         self.sojourn_sum += done - sent;
-        if self.has_schedule {
-            note(&mut self.lateness, sent - intended);
-        }
         if reply.ending == Ending::Completed {
             self.in_time += u64::from(done - intended <= self.objective);
-            note(&mut self.completed, done - intended);
+            note_us(&mut self.completed, latency);
         } else if reply.ending.is_answer() {
-            note(&mut self.answered, done - intended);
+            note_us(&mut self.answered, latency);
         }
-        if let Some(wait) = reply.wait {
-            note(&mut self.wait, wait);
+        match micros(sent - intended) {
+            _ if !self.has_schedule => {}
+            0 => self.tally.on_time += 1,
+            late => note_us(&mut self.lateness, late),
+        }
+        match wait {
+            None => {}
+            Some(0) => self.tally.unwaited += 1,
+            Some(wait) => note_us(&mut self.wait, wait),
         }
     }
 
@@ -406,6 +399,13 @@ impl Record {
         self.in_flight.advance(now, self.from, self.to);
         // Until now only the others were in there: most answers are good, and noted once.
         add_histogram(&mut self.answered, &self.completed);
+        let Tally { endings, on_time, unwaited } = std::mem::take(&mut self.tally);
+        let ended = Ending::ALL.into_iter().zip(endings).filter(|(_, count)| *count > 0);
+        ended.for_each(|(ending, count)| *self.endings.entry(ending).or_default() += count);
+        let shortest = [(&mut self.lateness, on_time), (&mut self.wait, unwaited)];
+        for (histogram, count) in shortest.into_iter().filter(|(_, count)| *count > 0) {
+            histogram.record_n(1, count).expect("1 µs is in bounds");
+        }
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
         if let Some(log) = &mut self.log {
@@ -438,8 +438,8 @@ impl Recorder {
 
     /// These books with a timeline in tenths of a second, if the run is longer than others have those.
     pub fn in_fine_ticks(self, duration: Duration) -> Self {
-        let tick = self.lock().0.tick.min(fine_tick(duration));
-        self.lock().0.tick = tick;
+        let tick_ns = self.lock().0.tick_ns.min(fine_tick(duration).as_nanos() as u64);
+        self.lock().0.tick_ns = tick_ns;
         self
     }
 

@@ -4,7 +4,7 @@ use crate::{
     call::{Call, Place, Sink, Tap, Which},
     dependency::{Answer, Dependency, Fault},
     luck::{Luck, Ranks, Standings},
-    pair,
+    pair::{self, Half},
 };
 use inflight_strategies::{
     admission::{breakwater, dagor, rate, throttle},
@@ -15,7 +15,7 @@ use inflight_strategies::{
     timeout,
     units::scaled,
 };
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// A layer, as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -213,7 +213,7 @@ pub struct Both {
 pub type Stack<T> = BoxService<Call, T, Failure<Fault>>;
 
 /// An endpoint at work: its stack, observed from outside.
-pub type Endpoint<W> = observe::Observed<Stack<Both>, W, Tap>;
+pub type Endpoint<W> = observe::Observed<Guarded<Work<W>, Both, W>, W, Tap>;
 
 /// Builds endpoint number `index` over the dependencies `a` and `b`; `sink` hears every event in it.
 pub fn build<W: World>(
@@ -227,10 +227,7 @@ pub fn build<W: World>(
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers: &[LayerSpec]| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
         let seen = Arc::new(seen.layer(dependency.clone()));
-        match layers {
-            [] => Guarded::Bare(seen),
-            _ => Guarded::Layered(surround(seen, layers, Some(which), (world, dependency.seed()), &tap)),
-        }
+        Guarded::new(seen, layers, Some(which), (world, dependency.seed()), &tap)
     };
     let work = Work {
         calls: spec.calls,
@@ -238,8 +235,81 @@ pub fn build<W: World>(
         b: guarded(Which::B, b, &spec.b),
         world: world.clone(),
     };
-    let stack = surround(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap);
+    let stack = Guarded::new(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap);
     observe::Observe::new(world.clone(), tap).layer(stack)
+}
+
+/// A service with the layers around it. A call through a box costs an allocation: what nothing or the most common layer
+/// alone stands around needs none.
+#[derive(Debug)]
+pub enum Guarded<S, T, W> {
+    /// By nothing.
+    Bare(Arc<S>),
+    /// By a plain limit.
+    Limited(Arc<limit::Limit<Arc<S>, W, Tap>>),
+    /// By whatever layers.
+    Layered(Stack<T>),
+}
+
+impl<S, T, W> Clone for Guarded<S, T, W> {
+    fn clone(&self) -> Self {
+        match self {
+            Guarded::Bare(service) => Guarded::Bare(service.clone()),
+            Guarded::Limited(service) => Guarded::Limited(service.clone()),
+            Guarded::Layered(stack) => Guarded::Layered(stack.clone()),
+        }
+    }
+}
+
+impl<S, T, W> Guarded<S, T, W>
+where
+    W: World,
+    T: Clone + Send + 'static,
+    S: Service<Call, Response = T, Error = Failure<Fault>> + 'static,
+{
+    /// Puts `layers`, outermost first, around `inner`.
+    fn new(
+        inner: Arc<S>,
+        layers: &[LayerSpec],
+        around: Option<Which>,
+        (world, seed): (&W, u64),
+        tap: &Tap,
+    ) -> Self {
+        match layers {
+            [] => Guarded::Bare(inner),
+            [LayerSpec::Limit(c)] if c.is_plain() => {
+                let tap = tap.at(Place::Layer { around, name: "limit" });
+                let dice = Luck::new(seed, &tap).of_the_layer();
+                let layer = limit::LimitLayer::with_dice((**c).clone(), world.clone(), dice, tap);
+                Guarded::Limited(Arc::new(layer.layer(inner)))
+            }
+            _ => Guarded::Layered(surround(inner, layers, around, (world, seed), tap)),
+        }
+    }
+
+    fn has_layers(&self) -> bool {
+        !matches!(self, Guarded::Bare(_))
+    }
+}
+
+impl<S, T, W> Service<Call> for Guarded<S, T, W>
+where
+    W: World,
+    T: Clone + Send + 'static,
+    S: Service<Call, Response = T, Error = Failure<Fault>> + 'static,
+{
+    type Response = T;
+    type Error = Failure<Fault>;
+
+    fn call(&self, call: Call) -> impl Future<Output = Result<T, Failure<Fault>>> + Send {
+        async move {
+            match self {
+                Guarded::Bare(service) => service.call(call).await,
+                Guarded::Limited(service) => service.call(call).await,
+                Guarded::Layered(stack) => stack.call(call).await,
+            }
+        }
+    }
 }
 
 /// Puts `layers`, outermost first, around `inner`.
@@ -279,60 +349,43 @@ fn budgets(layers: &[LayerSpec]) -> Vec<Option<SharedBudget>> {
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
 /// parallel it cancels the other call.
-struct Work<W: World> {
+#[derive(Debug)]
+pub struct Work<W: World> {
     calls: Calls,
-    a: Guarded<W>,
-    b: Guarded<W>,
+    a: Guarded<Seen<W>, Answer, W>,
+    b: Guarded<Seen<W>, Answer, W>,
     world: W,
-}
-
-/// A service with the layers around it. Without any there is nothing to box.
-#[derive(Clone)]
-enum Guarded<W: World> {
-    Bare(Arc<Seen<W>>),
-    Layered(Stack<Answer>),
 }
 
 /// A service, observed from outside.
 type Seen<W> = observe::Observed<Arc<Dependency<W>>, W, Tap>;
 
-impl<W: World> Guarded<W> {
-    async fn call(self, call: Call) -> Result<Answer, Failure<Fault>> {
-        match self {
-            Guarded::Bare(service) => service.call(call).await,
-            Guarded::Layered(stack) => stack.call(call).await,
-        }
-    }
-
-    /// The call on its way to this service; without its trail, if nothing of what happens here is kept.
-    fn enter(&self, call: &Call) -> Call {
-        call.to_service(matches!(self, Guarded::Layered(_)))
-    }
-}
-
 impl<W: World> Service<Call> for Work<W> {
     type Response = Both;
     type Error = Failure<Fault>;
 
-    async fn call(&self, call: Call) -> Result<Both, Failure<Fault>> {
-        match self.calls {
-            Calls::Sequential => {
-                // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
-                let a = Box::pin(self.a.clone().call(self.a.enter(&call))).await?;
-                let b = Box::pin(self.b.clone().call(self.b.enter(&call))).await?;
-                Ok(Both { a, b })
-            }
-            Calls::Parallel => {
-                let (a, call_a) = (self.a.clone(), self.a.enter(&call));
-                let (b, call_b) = (self.b.clone(), self.b.enter(&call));
-                let (a, b) = pair::both(&self.world, || a.call(call_a), || b.call(call_b)).await?;
-                Ok(Both { a, b })
-            }
-            Calls::Joined => {
-                let a = self.a.clone().call(self.a.enter(&call));
-                let b = self.b.clone().call(self.b.enter(&call));
-                let (a, b) = Box::pin(pair::joined(a, b)).await?;
-                Ok(Both { a, b })
+    fn call(&self, call: Call) -> impl Future<Output = Result<Both, Failure<Fault>>> + Send {
+        async move {
+            let [call_a, call_b] = call.to_both([self.a.has_layers(), self.b.has_layers()]);
+            match self.calls {
+                Calls::Sequential => {
+                    // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
+                    let a = Box::pin(self.a.call(call_a)).await?;
+                    let b = Box::pin(self.b.call(call_b)).await?;
+                    Ok(Both { a, b })
+                }
+                Calls::Parallel => {
+                    let (a, b) = (self.a.clone(), self.b.clone());
+                    let a = |half: Half<_, _>| async move { half.tell(a.call(call_a).await) };
+                    let b = |half: Half<_, _>| async move { half.tell(b.call(call_b).await) };
+                    let [a, b] = pair::both(&self.world, a, b).await?;
+                    Ok(Both { a, b })
+                }
+                Calls::Joined => {
+                    let joined = pair::joined(self.a.call(call_a), self.b.call(call_b));
+                    let (a, b) = Box::pin(joined).await?;
+                    Ok(Both { a, b })
+                }
             }
         }
     }

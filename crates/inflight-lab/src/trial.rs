@@ -14,7 +14,7 @@ use inflight_strategies::{
     rt::{Instant, World},
     service::{Failure, Service},
 };
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, future::Future, sync::Arc};
 
 /// Drives arm number `arm` of the experiment `document` in a virtual world; `sink` hears every event.
 ///
@@ -73,7 +73,7 @@ pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Ar
 
 /// An endpoint as a target of the driver, without HTTP between them.
 #[derive(Clone, Debug)]
-pub struct Direct<W> {
+pub struct Direct<W: World> {
     /// The endpoint.
     pub stack: Endpoint<W>,
     /// What is kept of request number i.
@@ -84,17 +84,19 @@ impl<W: World> Service<Shot> for Direct<W> {
     type Response = Reply;
     type Error = Infallible;
 
-    async fn call(&self, shot: Shot) -> Result<Reply, Infallible> {
-        let trail = (self.trail)(shot.id);
-        let call = Call { trail: Some(trail.clone()), ..Call::new(shot.id) };
-        let (result, inside) = self.stack.call_timed(call).await;
-        let ending = match result {
-            Ok(_) => Ending::Completed,
-            Err(Failure::Failed(Fault(_)) | Failure::Lost) => Ending::Failed,
-            Err(Failure::Rejected(_)) => Ending::Rejected,
-            Err(Failure::TimedOut { .. }) => Ending::TimedOut,
-        };
-        let (a, b) = (trail.took(Which::A), trail.took(Which::B));
-        Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside), wire: None })
+    fn call(&self, shot: Shot) -> impl Future<Output = Result<Reply, Infallible>> + Send {
+        async move {
+            let trail = (self.trail)(shot.id);
+            let call = Call { trail: Some(trail.clone()), ..Call::new(shot.id) };
+            let (result, inside) = self.stack.call_timed(call).await;
+            let ending = match result {
+                Ok(_) => Ending::Completed,
+                Err(Failure::Failed(Fault(_)) | Failure::Lost) => Ending::Failed,
+                Err(Failure::Rejected(_)) => Ending::Rejected,
+                Err(Failure::TimedOut { .. }) => Ending::TimedOut,
+            };
+            let (a, b) = (trail.took(Which::A), trail.took(Which::B));
+            Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside), wire: None })
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     rt::{Clock, Instant},
     service::{Failure, Layer, Outcome, Service},
 };
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 /// Puts an observer around a service.
 #[derive(Clone, Debug)]
@@ -43,18 +43,30 @@ pub struct Observed<S, C, O> {
 
 impl<S, C: Clock, O> Observed<S, C, O> {
     /// The call, and how long it was inside, as the observer heard it: whoever asks the clock again hears another time.
-    pub async fn call_timed<Request, T, E>(&self, request: Request) -> (Result<T, Failure<E>>, Duration)
+    pub fn call_timed<Request, T, E>(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = (Result<T, Failure<E>>, Duration)>
     where
         S: Service<Request, Response = T, Error = Failure<E>>,
         O: Observer<Request>,
     {
-        let mut watch = self.observer.observe(&request);
+        async move {
+            let mut visit = self.enter(&request);
+            let result = self.inner.call(request).await;
+            let took = visit.ends(Outcome::of(&result));
+            (result, took)
+        }
+    }
+
+    fn enter<Request>(&self, request: &Request) -> Visit<'_, C, O::Watch<'_>>
+    where
+        O: Observer<Request>,
+    {
+        let mut watch = self.observer.observe(request);
         let start = self.clock.now();
         watch.on_event(start, Event::Started);
-        let mut visit = Visit { clock: &self.clock, start, watch, over: false };
-        let result = self.inner.call(request).await;
-        let took = visit.ends(Outcome::of(&result));
-        (result, took)
+        Visit { clock: &self.clock, start, watch, over: false }
     }
 }
 
@@ -70,8 +82,13 @@ where
     type Response = T;
     type Error = Failure<E>;
 
-    async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        self.call_timed(request).await.0
+    fn call(&self, request: Request) -> impl Future<Output = Result<T, Failure<E>>> + Send {
+        async move {
+            let mut visit = self.enter(&request);
+            let result = self.inner.call(request).await;
+            visit.ends(Outcome::of(&result));
+            result
+        }
     }
 }
 

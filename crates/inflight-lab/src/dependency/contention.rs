@@ -11,7 +11,7 @@ use inflight_strategies::{
     limit::Semaphore,
     rt::{Task as _, World},
 };
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// A model of contention, as configured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,32 +81,32 @@ impl<W: World> Contention<W> {
     }
 
     /// Does `work`, as long as it takes. Dropping the future gives up the work and whatever it held.
-    pub async fn serve(&self, work: Duration) {
-        match &self.model {
-            Model::None => self.rest(work).await,
-            Model::Pool(servers) => {
-                let _server = servers.acquire().await;
-                self.rest(work).await;
+    pub fn serve(&self, work: Duration) -> impl Future<Output = ()> + Send {
+        async move {
+            match &self.model {
+                Model::None => self.rest(work).await,
+                Model::Pool(servers) => {
+                    let _server = servers.acquire().await;
+                    self.rest(work).await;
+                }
+                Model::Varying(servers) => {
+                    let _server = servers.acquire().await;
+                    self.rest(work).await;
+                }
+                Model::Mutex(lock, hold) => {
+                    let held = lock.acquire().await;
+                    self.rest(*hold).await;
+                    drop(held);
+                    self.rest(work.saturating_sub(*hold)).await;
+                }
+                Model::Shared(shared) => shared.serve(work).await,
             }
-            Model::Varying(servers) => {
-                let _server = servers.acquire().await;
-                self.rest(work).await;
-            }
-            Model::Mutex(lock, hold) => {
-                let held = lock.acquire().await;
-                self.rest(*hold).await;
-                drop(held);
-                self.rest(work.saturating_sub(*hold)).await;
-            }
-            Model::Shared(shared) => shared.serve(work).await,
         }
     }
 
-    async fn rest(&self, work: Duration) {
-        if !work.is_zero() {
-            let end = self.pace.end_of(work, self.world.now());
-            self.world.sleep_until(end).await;
-        }
+    /// Until `work` that begins now is done.
+    fn rest(&self, work: Duration) -> W::Sleep {
+        self.world.sleep_until(self.pace.end_of(work, self.world.now()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! How long a request takes when nothing else is going on.
 
-use crate::draws::{exponential, normal};
+use crate::draws::{exponential, normal, rounded};
 use inflight_strategies::{rt::Rng, units::Ratio};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// No draw is longer than this, however heavy the tail.
 pub const MAX_LATENCY: Duration = Duration::from_secs(3600);
@@ -40,19 +40,25 @@ pub enum Latency {
 impl Latency {
     /// Draws one.
     pub fn draw(&self, rng: &mut impl Rng) -> Duration {
-        let seconds = match self {
-            Latency::Constant(d) => return *d,
-            Latency::Uniform(low, high) => lerp(*low, *high, rng.unit()),
-            Latency::Exponential(mean) => mean.as_secs_f64() * exponential(rng),
-            Latency::Lognormal { median, p99 } => {
-                let sigma = libm::log(p99.as_secs_f64() / median.as_secs_f64()) / Z99;
-                median.as_secs_f64() * libm::exp(sigma * normal(rng))
+        self.sampler().draw(rng)
+    }
+
+    /// Draws many.
+    pub(super) fn sampler(&self) -> Sampler<'_> {
+        let seconds = Duration::as_secs_f64;
+        match self {
+            Latency::Constant(d) => Sampler::Constant(*d),
+            Latency::Uniform(low, high) => {
+                Sampler::Uniform { low: seconds(low), span: seconds(high) - seconds(low) }
             }
-            Latency::Pareto { min, shape } => min.as_secs_f64() * libm::exp(exponential(rng) / shape),
-            Latency::Empirical(quantiles) => at_share(quantiles, rng.unit()),
-        };
-        // In whole nanoseconds, so that a sum of draws is exact.
-        Duration::from_nanos(rounded(seconds.min(MAX_LATENCY.as_secs_f64()) * 1e9))
+            Latency::Exponential(mean) => Sampler::Exponential { mean: seconds(mean) },
+            Latency::Lognormal { median, p99 } => {
+                let sigma = libm::log(seconds(p99) / seconds(median)) / Z99;
+                Sampler::Lognormal { median: seconds(median), sigma }
+            }
+            Latency::Pareto { min, shape } => Sampler::Pareto { min: seconds(min), shape: *shape },
+            Latency::Empirical(quantiles) => Sampler::Empirical(Cow::Borrowed(quantiles)),
+        }
     }
 
     /// The same shape, `factor` times as long.
@@ -69,10 +75,41 @@ impl Latency {
     }
 }
 
-/// The nearest whole number, halves away from zero; of what is above zero and no longer than [`MAX_LATENCY`].
-fn rounded(nanos: f64) -> u64 {
-    let whole = nanos as i64;
-    (whole + i64::from(nanos - whole as f64 >= 0.5)) as u64
+/// A distribution in the numbers that its draws are made of, in seconds.
+#[derive(Clone, Debug)]
+pub(super) enum Sampler<'a> {
+    Constant(Duration),
+    Uniform { low: f64, span: f64 },
+    Exponential { mean: f64 },
+    Lognormal { median: f64, sigma: f64 },
+    Pareto { min: f64, shape: f64 },
+    Empirical(Cow<'a, [(f64, Duration)]>),
+}
+
+impl Sampler<'_> {
+    pub(super) fn draw(&self, rng: &mut impl Rng) -> Duration {
+        let seconds = match self {
+            Sampler::Constant(d) => return *d,
+            Sampler::Uniform { low, span } => low + span * rng.unit(),
+            Sampler::Exponential { mean } => mean * exponential(rng),
+            Sampler::Lognormal { median, sigma } => median * libm::exp(sigma * normal(rng)),
+            Sampler::Pareto { min, shape } => min * libm::exp(exponential(rng) / shape),
+            Sampler::Empirical(quantiles) => at_share(quantiles, rng.unit()),
+        };
+        // In whole nanoseconds, so that a sum of draws is exact.
+        Duration::from_nanos(rounded(seconds.min(MAX_LATENCY.as_secs() as f64) * 1e9))
+    }
+
+    pub(super) fn into_owned(self) -> Sampler<'static> {
+        match self {
+            Sampler::Empirical(quantiles) => Sampler::Empirical(Cow::Owned(quantiles.into_owned())),
+            Sampler::Constant(d) => Sampler::Constant(d),
+            Sampler::Uniform { low, span } => Sampler::Uniform { low, span },
+            Sampler::Exponential { mean } => Sampler::Exponential { mean },
+            Sampler::Lognormal { median, sigma } => Sampler::Lognormal { median, sigma },
+            Sampler::Pareto { min, shape } => Sampler::Pareto { min, shape },
+        }
+    }
 }
 
 /// The point `share` of the way from `low` to `high`, in seconds.

@@ -14,6 +14,7 @@ pub use latency::{Latency, MAX_LATENCY, Stragglers};
 pub use shared_rate::{SharedRate, Slowdown};
 
 use faults::{Crash, Faults};
+use latency::Sampler;
 
 use crate::{
     call::{Call, Which},
@@ -24,7 +25,7 @@ use inflight_strategies::{
     service::{Failure, Service},
     units::Ratio,
 };
-use std::{fmt, pin::pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
 /// What a dependency is like.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,15 +115,21 @@ impl Fates {
 
     /// The same for attempt `n` at it; attempt 0 is the request itself.
     pub fn of_attempt(&self, profile: &Profile, id: u64, n: u32) -> Option<Duration> {
-        self.under(profile, profile.errors, (id, n))
+        self.under(profile, &profile.latency.sampler(), profile.errors, (id, n))
     }
 
     /// The same where another share than the profile's fails.
-    fn under(&self, profile: &Profile, errors: Ratio, (id, n): (u64, u32)) -> Option<Duration> {
+    fn under(
+        &self,
+        profile: &Profile,
+        latency: &Sampler<'_>,
+        errors: Ratio,
+        (id, n): (u64, u32),
+    ) -> Option<Duration> {
         if errors > Ratio::ZERO && self.errors.attempt(id, n).unit() < errors.value() {
             return None;
         }
-        let work = profile.latency.draw(&mut self.latency.attempt(id, n));
+        let work = latency.draw(&mut self.latency.attempt(id, n));
         match profile.stragglers {
             Some(s) if self.stragglers.attempt(id, n).unit() < s.share.value() => {
                 Some(work.mul_f64(s.factor))
@@ -137,6 +144,7 @@ impl Fates {
 pub struct Dependency<W: World> {
     which: Which,
     profile: Profile,
+    latency: Sampler<'static>,
     seed: u64,
     fates: Fates,
     faults: Faults,
@@ -155,6 +163,7 @@ impl<W: World> Dependency<W> {
             fates: Fates::new(seed, which),
             faults,
             contention,
+            latency: profile.latency.sampler().into_owned(),
             profile,
             world,
         })
@@ -173,7 +182,12 @@ impl<W: World> Dependency<W> {
             Crash::At(crash) => Some(crash),
         };
         let errors = self.faults.errors(self.profile.errors, now);
-        Some((self.fates.under(&self.profile, errors, attempt)?, crash))
+        Some((self.work(attempt, errors)?, crash))
+    }
+
+    /// The work of a request that does not fail.
+    fn work(&self, attempt: (u64, u32), errors: Ratio) -> Option<Duration> {
+        self.fates.under(&self.profile, &self.latency, errors, attempt)
     }
 }
 
@@ -181,23 +195,26 @@ impl<W: World> Service<Call> for Dependency<W> {
     type Response = Answer;
     type Error = Failure<Fault>;
 
-    async fn call(&self, call: Call) -> Result<Answer, Failure<Fault>> {
+    fn call(&self, call: Call) -> impl Future<Output = Result<Answer, Failure<Fault>>> + Send {
         const FAILED: fn(Which) -> Failure<Fault> = |which| Failure::Failed(Fault(which));
-        let fate = match self.faults.is_empty() {
-            true => self.fates.of_attempt(&self.profile, call.id, call.attempt).map(|work| (work, None)),
-            false => self.fate((call.id, call.attempt), self.world.now()),
-        };
-        let (work, crash) = fate.ok_or(FAILED(self.which))?;
-        // Pinned here: a future that is handed on takes its room twice.
-        let served = pin!(self.contention.serve(work));
-        match crash {
-            None => served.await,
-            Some(crash) => match race(served, self.world.sleep_until(crash)).await {
-                First::Left(()) => {}
-                First::Right(()) => return Err(FAILED(self.which)),
-            },
+        let attempt = (call.id, call.attempt);
+        async move {
+            let fate = match self.faults.is_empty() {
+                true => self.work(attempt, self.profile.errors).map(|work| (work, None)),
+                false => self.fate(attempt, self.world.now()),
+            };
+            let (work, crash) = fate.ok_or(FAILED(self.which))?;
+            // Pinned here: a future that is handed on takes its room twice.
+            let served = pin!(self.contention.serve(work));
+            match crash {
+                None => served.await,
+                Some(crash) => match race(served, self.world.sleep_until(crash)).await {
+                    First::Left(()) => {}
+                    First::Right(()) => return Err(FAILED(self.which)),
+                },
+            }
+            Ok(Answer { work })
         }
-        Ok(Answer { work })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     workload::{Retry, Users},
 };
 use inflight_strategies::rt::{Instant, World};
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// The pause of a user of a closed loop after a request that was not answered at all, such as a refused connection; it
 /// doubles with each, up to the second. Without it, users of a dead target would do nothing but knock at it.
@@ -48,12 +48,14 @@ impl<W: World, T: Target> User<W, T> {
     }
 
     /// Sends a request that is booked already, once.
-    pub(super) async fn attempt(&self, shot: Shot) -> Ending {
-        let sent = self.world.now();
-        let Ok(reply) = self.target.call(shot).await;
-        let Shot { id, intended } = shot;
-        self.recorder.end(&Sample { id, intended, sent, done: self.world.now(), reply });
-        reply.ending
+    pub(super) fn attempt(&self, shot: Shot) -> impl Future<Output = Ending> + Send {
+        async move {
+            let sent = self.world.now();
+            let Ok(reply) = self.target.call(shot).await;
+            let Shot { id, intended } = shot;
+            self.recorder.end(&Sample { id, intended, sent, done: self.world.now(), reply });
+            reply.ending
+        }
     }
 
     /// Thinks and asks until the end. What is asked after a thought is due when it is sent: a closed loop has no schedule

@@ -35,7 +35,7 @@ struct Here {
     now: Cell<u64>,
     /// Whether timers fire exactly when they should.
     exact: Cell<bool>,
-    /// Which place is being polled.
+    /// Which place is being polled; [`NOBODY`]: none.
     polling: Cell<u32>,
     /// Its bell: its waker points there.
     bell: Cell<*const Bell>,
@@ -47,9 +47,15 @@ impl Here {
             world: Cell::new(0),
             now: Cell::new(0),
             exact: Cell::new(true),
-            polling: Cell::new(u32::MAX),
+            polling: Cell::new(NOBODY),
             bell: Cell::new(ptr::null()),
         }
+    }
+
+    /// What comes now is no task's doing.
+    fn leave_tasks(&self) {
+        self.polling.set(NOBODY);
+        self.bell.set(ptr::null());
     }
 
     /// Exchanges this for `other`.
@@ -86,6 +92,8 @@ pub(super) struct Core {
 
 /// Places have numbers below this.
 const FOREIGN: u32 = MAX_WHO as u32 / 2;
+
+const NOBODY: u32 = u32::MAX;
 
 /// A place for tasks, and what is known about the one in it.
 struct Slot {
@@ -161,14 +169,14 @@ impl Core {
                 }
                 continue;
             }
-            match self.agenda.next() {
-                None => return Err(Pause::Quiet),
-                Some(next) if next > self.end => return Err(Pause::TooLate),
-                Some(next) => self.move_clock(next),
+            let Some(next) = self.agenda.next() else { return Err(Pause::Quiet) };
+            if next > self.end {
+                return Err(Pause::TooLate);
             }
-            // Most of the time it is one task's, and then that is next.
-            if let Some(key) = self.agenda.pop_due(now()) {
-                if key.who() < FOREIGN && self.agenda.next().is_none_or(|next| next > now()) {
+            self.move_clock(next);
+            if let Some(key) = self.agenda.pop() {
+                // Most of the time it is one task's, and then that is next.
+                if key.who() < FOREIGN && self.agenda.next().is_none_or(|other| other > next) {
                     return self.begin_poll(key.who());
                 }
                 self.ringing = true;
@@ -196,7 +204,10 @@ impl Core {
     fn fire(&mut self, key: Key) -> Result<(), Pause> {
         match key.who().checked_sub(FOREIGN) {
             None => self.ring(key.who()),
-            Some(place) => return Err(Pause::Wake(self.foreign.remove(place as usize))),
+            Some(place) => {
+                HERE.with(Here::leave_tasks);
+                return Err(Pause::Wake(self.foreign.remove(place as usize)));
+            }
         }
         Ok(())
     }
@@ -229,6 +240,13 @@ impl Core {
         Ok((id, slot.place.clone()))
     }
 
+    /// Whoever is being polled, if somebody is.
+    pub(super) fn polled(&self) -> Option<Lodger> {
+        let number = HERE.with(|here| here.polling.get());
+        let slot = self.slots.get(number as usize)?;
+        Some((TaskId { slot: number, generation: slot.generation }, slot.place.clone()))
+    }
+
     /// The task `name` moves into a free place for futures of type `kind`, if there is one: it is ready. Its future must be
     /// there before anybody is polled.
     #[inline(always)]
@@ -247,12 +265,12 @@ impl Core {
         Some((id, place))
     }
 
-    /// Nobody will ask for the output of the task `id`; `true` if it is there already.
+    /// Nobody will ask for the output of the task `id`; where that is, if it is there already.
     #[inline]
-    pub(super) fn unwant(&mut self, id: TaskId) -> bool {
-        let Some(slot) = self.slot(id) else { return false };
+    pub(super) fn unwant(&mut self, id: TaskId) -> Option<Rc<dyn Place>> {
+        let slot = self.slot(id)?;
         slot.bell.set_wanted(false);
-        slot.bell.is_over()
+        if slot.bell.is_over() { Some(slot.place.clone()) } else { None }
     }
 
     /// The number of the next new place.
@@ -408,7 +426,7 @@ pub(super) fn renew(deadline: Instant, key: Key, waker: &Waker) -> Key {
 }
 
 /// Cancels a timer, unless it has fired.
-#[inline]
+#[inline(never)]
 pub(super) fn cancel(deadline: Instant, key: Key) {
     // The waker may be anybody's: it is dropped outside.
     let _waker = with(|core| {

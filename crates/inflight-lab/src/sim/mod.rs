@@ -12,18 +12,16 @@ pub use settings::{Counts, Settings, Stuck, Trace, Waiting};
 pub use task::SimTask;
 
 use self::{
-    core::{Pause, Running},
+    core::{Pause, Running, TaskId},
     task::Polled,
 };
 use crate::timers::{Alarms, Key};
 use inflight_strategies::rt::{Clock, Executor, Instant};
 use std::{
-    any::Any,
-    future::{Future, poll_fn},
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    pin::pin,
     sync::atomic::{AtomicU64, Ordering},
-    task::{Poll, Waker},
+    task::Waker,
 };
 
 /// A virtual world: a handle that is as small as a name, since the world itself lives on the thread that runs it.
@@ -51,44 +49,50 @@ where
     static WORLDS: AtomicU64 = AtomicU64::new(1);
     let world = World(WORLDS.fetch_add(1, Ordering::Relaxed));
     let _running = Running::begin(world.0, settings);
-    // A panic of `main` is the caller's, not the task's own: it is carried out and goes on there.
-    let main = AssertUnwindSafe(main(world.clone()));
-    match advance_until(world.spawn("main", caught(main)))? {
-        (Ok(value), trace) => Ok((value, trace)),
-        (Err(payload), _) => resume_unwind(payload),
-    }
+    advance_until(world.spawn("main", main(world.clone())))
 }
 
-/// The output of `future`, or the payload of its panic.
-async fn caught<F: Future>(future: AssertUnwindSafe<F>) -> Result<F::Output, Box<dyn Any + Send>> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Ok),
-        Err(payload) => Poll::Ready(Err(payload)),
-    })
-    .await
+/// Until `main` is over. A panic ends its task, not the world. That of `main`, and of wakers of others, is the caller's.
+fn advance_until<T: 'static>(mut main: SimTask<T>) -> Result<(T, Trace), Stuck> {
+    let id = main.id();
+    loop {
+        // Around all turns, not around each: most worlds end without a panic.
+        match catch_unwind(AssertUnwindSafe(|| take_turns(id))) {
+            Ok(end) => break end?,
+            Err(payload) => match core::with(|core| core.polled()) {
+                Some((polled, place)) if Some(polled) != id => after(polled, place.lose()),
+                _ => resume_unwind(payload),
+            },
+        }
+    }
+    let (hash, counts) = core::with(|core| (core.hash, core.counts));
+    let value = main.take_output(None).and_then(Result::ok).expect("it is over");
+    Ok((value, Trace { ended: core::now(), hash, counts }))
 }
 
 /// Polls whoever is ready, in order; when nobody is, moves the clock to the next deadline. Until `main` is over.
-fn advance_until<T: 'static>(mut main: SimTask<T>) -> Result<(T, Trace), Stuck> {
-    let (main_id, outside) = (main.id(), core::with(|core| core.outside()));
+fn take_turns(main: Option<TaskId>) -> Result<(), Stuck> {
+    let outside = core::with(|core| core.outside());
     core::turns(|next| {
         match next {
             Ok((id, place)) => match place.poll() {
-                Polled::Pending => {}
-                Polled::Over if Some(id) == main_id => return Some(Ok(())),
-                Polled::Over => {}
-                Polled::Gone => core::with(|core| core.free(id)),
+                Polled::Over if Some(id) == main => return Some(Ok(())),
+                polled => after(id, polled),
             },
             Err(Pause::Wake(waker)) => waker.wake(),
             Err(Pause::Quiet) if outside.hear() => {}
             Err(stuck) => return Some(Err(core::with(|core| core.stuck(&stuck)))),
         }
         None
-    })?;
-    let (hash, counts) = core::with(|core| (core.hash, core.counts));
-    let value = main.take_output(None).and_then(Result::ok).expect("it is over");
-    Ok((value, Trace { ended: core::now(), hash, counts }))
+    })
+}
+
+/// The task `id` was polled.
+#[inline]
+fn after(id: TaskId, polled: Polled) {
+    if polled == Polled::Gone {
+        core::with(|core| core.free(id));
+    }
 }
 
 impl World {
@@ -142,7 +146,7 @@ impl Alarms for World {
     #[inline]
     fn cancel(&self, deadline: Instant, key: Key) {
         // Whatever is due has fired before anybody was polled.
-        if core::current() == self.0 && core::now() < deadline {
+        if core::now() < deadline && core::current() == self.0 {
             core::cancel(deadline, key);
         }
     }
@@ -151,6 +155,7 @@ impl Alarms for World {
 impl Executor for World {
     type Task<T: Send + 'static> = SimTask<T>;
 
+    #[inline(always)]
     fn spawn<T, F>(&self, name: &'static str, future: F) -> SimTask<T>
     where
         F: Future<Output = T> + Send + 'static,
@@ -240,6 +245,22 @@ mod tests {
             run(|world| async move { world.spawn("bad", async { panic!("on purpose") }).await.is_err() })
                 .expect("it ends");
         assert!(lost);
+    }
+
+    #[test]
+    fn a_panic_of_main_is_the_callers() {
+        let run = || {
+            run(|world| async move {
+                world.sleep_until(ms(1)).await;
+                world.spawn("left", std::future::pending::<()>()).detach();
+                if world.now() == ms(1) {
+                    panic!("on purpose");
+                }
+            })
+        };
+        let payload = catch_unwind(run).expect_err("main panicked");
+        assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
+        assert_eq!(core::current(), 0, "the world is gone");
     }
 
     #[test]

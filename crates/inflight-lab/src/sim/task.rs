@@ -8,7 +8,6 @@ use std::{
     fmt,
     future::Future,
     marker::PhantomData,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     rc::Rc,
     sync::{
@@ -34,6 +33,8 @@ pub(super) enum Polled {
 pub(super) trait Place {
     /// Polls its task.
     fn poll(&self) -> Polled;
+    /// Its task panicked.
+    fn lose(&self) -> Polled;
     /// Whether its task is not over yet.
     fn is_alive(&self) -> bool;
     /// Drops what is left of its task. `false` if it is just being polled; it is dropped at the end of that.
@@ -41,6 +42,8 @@ pub(super) trait Place {
     /// Moves the output, if there is one, to `output`, an `Option<Result<T, TaskLost>>`; otherwise `waiter` is woken when
     /// there is.
     fn take_output(&self, output: &mut dyn Any, waiter: Option<&Waker>);
+    /// Drops the output, which nobody will ask for.
+    fn forget_output(&self);
     /// The [`Home`], for who knows its future's type.
     fn home(&self) -> &dyn Any;
 }
@@ -90,13 +93,15 @@ impl<F: Future<Output: 'static> + 'static> Place for Home<F> {
         let mut home = self.future.borrow_mut();
         let Some(future) = home.as_mut().as_pin_mut() else { return Polled::Pending };
         let mut cx = Context::from_waker(&self.waker);
-        // A panic ends its task, not the world.
-        match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
-            Ok(Poll::Pending) if self.cancelled.get() => self.end(&mut home, None),
-            Ok(Poll::Pending) => Polled::Pending,
-            Ok(Poll::Ready(output)) => self.end(&mut home, Some(Ok(output))),
-            Err(_) => self.end(&mut home, Some(Err(TaskLost))),
+        match future.poll(&mut cx) {
+            Poll::Pending if self.cancelled.get() => self.end(&mut home, None),
+            Poll::Pending => Polled::Pending,
+            Poll::Ready(output) => self.end(&mut home, Some(Ok(output))),
         }
+    }
+
+    fn lose(&self) -> Polled {
+        self.end(&mut self.future.borrow_mut(), Some(Err(TaskLost)))
     }
 
     fn is_alive(&self) -> bool {
@@ -121,6 +126,10 @@ impl<F: Future<Output: 'static> + 'static> Place for Home<F> {
         if output.is_none() {
             self.waiter.set(waiter.cloned());
         }
+    }
+
+    fn forget_output(&self) {
+        drop(self.output.take());
     }
 
     fn home(&self) -> &dyn Any {
@@ -216,8 +225,8 @@ pub struct SimTask<T> {
 }
 
 impl<T: 'static> SimTask<T> {
-    /// Starts `future` in the world that runs on this thread.
-    #[inline]
+    /// Starts `future` in the world that runs on this thread. Inlined, so that the future moves only once.
+    #[inline(always)]
     pub(super) fn spawn<F>(world: u64, name: &'static str, future: F) -> SimTask<T>
     where
         F: Future<Output = T> + 'static,
@@ -285,9 +294,10 @@ impl<T> SimTask<T> {
 impl<T: Send + 'static> Task<T> for SimTask<T> {
     #[inline]
     fn detach(mut self) {
-        let Some(id) = self.id.filter(|_| core::current() == self.world) else { return };
-        if !core::with(|core| core.unwant(id)) {
-            self.id = None;
+        let Some(id) = self.id.take().filter(|_| core::current() == self.world) else { return };
+        if let Some(place) = core::with(|core| core.unwant(id)) {
+            place.forget_output();
+            core::with(|core| core.free(id));
         }
     }
 }

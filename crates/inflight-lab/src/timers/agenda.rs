@@ -20,22 +20,21 @@ impl Key {
     }
 }
 
-/// Deadline and key in one number: equal deadlines come in the order in which they were set.
 #[inline]
 fn entry(deadline: Instant, key: Key) -> Entry {
-    u128::from(deadline.as_nanos()) << 64 | u128::from(key.0.get())
+    Entry { deadline: deadline.as_nanos(), key: key.0.get() }
 }
 
 #[inline]
 fn deadline_of(entry: Entry) -> Instant {
-    Instant::from_nanos((entry >> 64) as u64)
+    Instant::from_nanos(entry.deadline)
 }
 
 /// Deadlines in order: the next few in a sorted row, all others in a tree. O(log n) to set, cancel and fire, and without
 /// a walk through the tree for whatever is due soon.
 #[derive(Debug)]
 pub struct Agenda {
-    /// None is later than any in the tree.
+    /// None is later than any in the tree, and if there are none, there are none in the tree.
     row: Row,
     far: BTreeSet<Entry>,
     set: u64,
@@ -79,26 +78,36 @@ impl Agenda {
     #[inline]
     pub fn cancel(&mut self, deadline: Instant, key: Key) -> bool {
         let entry = entry(deadline, key);
-        self.row.remove(entry) || self.far.remove(&entry)
+        let is_there = self.row.remove(entry) || self.far.remove(&entry);
+        self.refill();
+        is_there
     }
 
     /// The earliest deadline.
     #[inline]
     pub fn next(&self) -> Option<Instant> {
-        self.row.earliest().or_else(|| self.far.first().copied()).map(deadline_of)
+        self.row.earliest().map(deadline_of)
     }
 
-    /// Takes the earliest deadline off the agenda, if it is not after `now`, and says whose it is.
+    /// Takes the earliest deadline off the agenda and says whose it is.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Key> {
+        let entry = self.row.pop()?;
+        self.refill();
+        NonZeroU64::new(entry.key).map(Key)
+    }
+
+    /// The same, if it is not after `now`.
     #[inline]
     pub fn pop_due(&mut self, now: Instant) -> Option<Key> {
-        if self.row.is_empty() {
+        if self.next()? <= now { self.pop() } else { None }
+    }
+
+    #[inline]
+    fn refill(&mut self) {
+        if self.row.is_empty() && !self.far.is_empty() {
             self.row.refill(|| self.far.pop_first());
         }
-        if deadline_of(self.row.earliest()?) > now {
-            return None;
-        }
-        let entry = self.row.pop()?;
-        NonZeroU64::new(entry as u64).map(Key)
     }
 
     /// How many are on the agenda.

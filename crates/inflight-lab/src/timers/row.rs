@@ -1,11 +1,17 @@
-//! A few entries in order, in one place.
+//! A few deadlines in order, in one place.
 
-/// A deadline in the upper 64 bits, and below them what tells equal deadlines apart.
-pub(super) type Entry = u128;
+/// A deadline, and what tells equal deadlines apart: the order in which they were set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) deadline: u64,
+    pub(super) key: u64,
+}
 
 /// How many entries a sorted row serves better than a tree: moving a few along costs less than a walk.
-pub(super) const ROW: usize = 64;
+const ROW: usize = 64;
 const ROOM: usize = 2 * ROW;
+/// A search takes steps as long as this, then single ones.
+const STRIDE: usize = 8;
 
 /// At most [`ROW`] entries, the latest first, with room at both ends.
 #[derive(Debug)]
@@ -17,7 +23,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) const fn new() -> Row {
-        Row { places: [0; ROOM], start: ROOM / 2, end: ROOM / 2 }
+        Row { places: [Entry { deadline: 0, key: 0 }; ROOM], start: ROOM / 2, end: ROOM / 2 }
     }
 
     #[inline]
@@ -41,6 +47,16 @@ impl Row {
     }
 
     #[inline]
+    fn deadline(&self, place: usize) -> u64 {
+        self.places[place % ROOM].deadline
+    }
+
+    #[inline]
+    fn put(&mut self, place: usize, entry: Entry) {
+        self.places[place % ROOM] = entry;
+    }
+
+    #[inline]
     pub(super) fn latest(&self) -> Option<Entry> {
         if self.is_empty() { None } else { Some(self.at(self.start)) }
     }
@@ -59,77 +75,91 @@ impl Row {
     }
 
     /// Puts in an entry that is newer than all with the same deadline. The row must not be full.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, entry: Entry) {
         if self.start == 0 || self.end == ROOM {
             self.centre();
         }
-        if self.latest().is_none_or(|latest| latest < entry) {
+        let place = self.behind(|deadline| deadline <= entry.deadline);
+        // Those on the shorter side move along.
+        if place - self.start < self.end - place {
+            self.shift(self.start, place, self.start - 1);
             self.start -= 1;
-            self.places[self.start % ROOM] = entry;
-            return;
+            self.put(place - 1, entry);
+        } else {
+            self.shift(place, self.end, place + 1);
+            self.end += 1;
+            self.put(place, entry);
         }
-        // The earlier ones move along. Most who come do not have far to go.
-        self.end += 1;
-        let row = &mut self.places[self.start..self.end];
-        let mut place = row.len() - 1;
-        while let Some(before) = place.checked_sub(1)
-            && (row[before] >> 64) as u64 <= (entry >> 64) as u64
-        {
-            row[place] = row[before];
-            place = before;
-        }
-        row[place] = entry;
-    }
-
-    /// Where `entry` stands, if it is there. Without a branch that would have to be guessed.
-    #[inline]
-    fn find(&self, entry: Entry) -> Option<usize> {
-        let (mut place, mut rest) = (self.start, self.len());
-        while rest > 1 {
-            let half = rest / 2;
-            place = if self.at(place + half) >= entry { place + half } else { place };
-            rest -= half;
-        }
-        if rest == 1 && self.at(place) == entry { Some(place) } else { None }
     }
 
     /// Takes an entry out; `false` if it is not there.
     #[inline]
     pub(super) fn remove(&mut self, entry: Entry) -> bool {
-        let Some(place) = self.find(entry) else { return false };
+        let mut place = self.behind(|deadline| deadline < entry.deadline);
+        loop {
+            if place == self.start || self.deadline(place - 1) != entry.deadline {
+                return false;
+            }
+            place -= 1;
+            if self.at(place) == entry {
+                break;
+            }
+        }
         if place - self.start < self.end - place {
-            self.places.copy_within(self.start..place, self.start + 1);
+            self.shift(self.start, place, self.start + 1);
             self.start += 1;
         } else {
-            self.places.copy_within(place + 1..self.end, place);
+            self.shift(place + 1, self.end, place);
             self.end -= 1;
         }
         true
+    }
+
+    /// The place from which on all deadlines are early, as `is_early` says. Most are not far from the end.
+    #[inline]
+    fn behind(&self, is_early: impl Fn(u64) -> bool) -> usize {
+        let mut place = self.end;
+        while place - self.start > STRIDE && is_early(self.deadline(place - STRIDE)) {
+            place -= STRIDE;
+        }
+        while place > self.start && is_early(self.deadline(place - 1)) {
+            place -= 1;
+        }
+        place
+    }
+
+    /// Moves the entries of some places to places that begin at `to`.
+    #[inline]
+    fn shift(&mut self, from: usize, until: usize, to: usize) {
+        if from < until {
+            self.places.copy_within(from..until, to);
+        }
     }
 
     /// Takes out the latest half of a full row.
     pub(super) fn drain_late(&mut self) -> impl Iterator<Item = Entry> {
         let late = self.start..self.start + ROW / 2;
         self.start = late.end;
-        late.map(|place| self.places[place])
+        late.map(|place| self.at(place))
     }
 
     /// Fills an empty row with entries, the earliest first, as many as it takes to half of it.
+    #[cold]
     pub(super) fn refill(&mut self, mut next: impl FnMut() -> Option<Entry>) {
         (self.start, self.end) = (ROOM * 3 / 4, ROOM * 3 / 4);
         while self.len() < ROW / 2
             && let Some(entry) = next()
         {
             self.start -= 1;
-            self.places[self.start] = entry;
+            self.put(self.start, entry);
         }
     }
 
     #[cold]
     fn centre(&mut self) {
         let start = (ROOM - self.len()) / 2;
-        self.places.copy_within(self.start..self.end, start);
+        self.shift(self.start, self.end, start);
         (self.start, self.end) = (start, start + self.len());
     }
 }

@@ -38,6 +38,16 @@ impl<A: Alarms> Sleep<A> {
         Sleep { alarms, deadline, key: None }
     }
 
+    /// Its time has not come: sets the timer, or sees to it that the right one is woken.
+    #[inline(never)]
+    fn wait(&mut self, waker: &Waker) -> Poll<()> {
+        self.key = Some(match self.key {
+            None => self.alarms.set(self.deadline, waker),
+            Some(key) => self.alarms.renew(self.deadline, key, waker),
+        });
+        Poll::Pending
+    }
+
     #[inline]
     fn cancel(&mut self) {
         if let Some(key) = self.key.take() {
@@ -55,11 +65,7 @@ impl<A: Alarms + Unpin> Future for Sleep<A> {
             self.cancel();
             return Poll::Ready(());
         }
-        self.key = Some(match self.key {
-            None => self.alarms.set(self.deadline, cx.waker()),
-            Some(key) => self.alarms.renew(self.deadline, key, cx.waker()),
-        });
-        Poll::Pending
+        self.wait(cx.waker())
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     arrivals::{Arrivals, Gaps},
     curve::Curve,
 };
-use crate::draws::{Stream, exponential, normal};
+use crate::draws::{Stream, exponential, normal, rounded};
 use std::{sync::Arc, time::Duration};
 
 /// The number and the intended start of every request, in order; see [`Arrivals::schedule`].
@@ -75,7 +75,7 @@ impl Points {
             }
             Points::Recorded(all) => return all.get(usize::try_from(i).ok()?).copied(),
         };
-        Some(Duration::from_nanos(nanos.round() as u64))
+        Some(Duration::from_nanos(rounded(nanos)))
     }
 }
 

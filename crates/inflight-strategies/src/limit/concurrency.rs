@@ -8,7 +8,7 @@ use crate::{
     service::{Failure, Layer, Outcome, Reason, Rejected, Service, Standing},
 };
 use std::{
-    future::{Future as _, poll_fn},
+    future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
     task::Poll,
@@ -86,6 +86,26 @@ impl<C, O> LimitLayer<C, O> {
 }
 
 impl<C, O, T> LimitLayer<C, O, T> {
+    /// A call comes, and goes in if it may. Otherwise it has to wait with this ticket; `true` if it is known when it came.
+    fn arrive<'a, Request>(&'a self, request: &Request) -> (Visit<'a, C, O::Watch<'a>>, Option<Ticket>, bool)
+    where
+        C: Clock,
+        O: Observer<Request>,
+        T: Tickets<Request>,
+    {
+        let LimitLayer { semaphore, clock, observer, tickets, .. } = self;
+        let watch = observer.observe(request);
+        // A plain limit to which nobody listens needs the time only if the call has to wait.
+        let timed = listens(&watch) || !semaphore.is_plain();
+        let start = if timed { clock.now() } else { Instant::ZERO };
+        let mut visit = Visit { clock, watch, since: start, stage: Stage::Waiting };
+        let ticket = tickets.ticket(request, start);
+        let permit = if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None };
+        let Some(permit) = permit else { return (visit, Some(ticket), timed) };
+        visit.admitted(permit, start);
+        (visit, None, timed)
+    }
+
     /// The same limit, in which requests differ as `tickets` say, by [`ByStanding`] for instance.
     pub fn tickets<U>(self, tickets: U) -> LimitLayer<C, O, U> {
         let LimitLayer { semaphore, max_wait, clock, observer, .. } = self;
@@ -127,26 +147,19 @@ where
     type Response = R;
     type Error = Failure<E>;
 
-    async fn call(&self, request: Request) -> Result<R, Failure<E>> {
-        let LimitLayer { semaphore, max_wait, clock, observer, tickets } = &self.shared;
-        let watch = observer.observe(&request);
-        // A plain limit to which nobody listens needs the time only if the call has to wait.
-        let timed = listens(&watch) || !semaphore.is_plain();
-        let start = if timed { clock.now() } else { Instant::ZERO };
-        let mut visit = Visit { clock, watch, since: start, stage: Stage::Waiting };
-        let ticket = tickets.ticket(&request, start);
-        match if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None } {
-            Some(permit) => visit.admitted(permit, start),
-            None => {
-                let acquire = pin!(semaphore.acquire_for(ticket));
-                if let Err(why) = visit.wait(acquire, *max_wait, timed).await {
+    fn call(&self, request: Request) -> impl Future<Output = Result<R, Failure<E>>> + Send {
+        async move {
+            let (mut visit, ticket, timed) = self.shared.arrive(&request);
+            if let Some(ticket) = ticket {
+                let acquire = pin!(self.shared.semaphore.acquire_for(ticket));
+                if let Err(why) = visit.wait(acquire, self.shared.max_wait, timed).await {
                     return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
                 }
             }
+            let result = self.inner.call(request).await;
+            visit.ended(Outcome::of(&result));
+            result
         }
-        let result = self.inner.call(request).await;
-        visit.ended(Outcome::of(&result));
-        result
     }
 }
 

@@ -12,10 +12,12 @@ const HALF: u32 = 32;
 #[repr(align(64))]
 pub(super) struct Count(AtomicU64);
 
+#[inline]
 fn out(word: u64) -> u32 {
     word as u32
 }
 
+#[inline]
 fn limit(word: u64) -> u32 {
     ((word & !LOCKED) >> HALF) as u32
 }
@@ -68,7 +70,9 @@ impl Count {
     /// The lock was taken: from now on nobody moves this count but its holder. Permits that are out.
     #[inline]
     pub(super) fn lock(&self) -> u32 {
-        out(self.0.fetch_or(LOCKED, Ordering::Acquire))
+        let seen = self.0.load(Ordering::Relaxed);
+        // As long as somebody waits it stays locked: then there is nothing to exchange.
+        if seen & LOCKED != 0 { out(seen) } else { out(self.0.fetch_or(LOCKED, Ordering::Acquire)) }
     }
 
     /// The lock is about to be given back.
@@ -79,6 +83,7 @@ impl Count {
 }
 
 /// A limit has less than 2³¹ permits: beyond that they are not told apart.
+#[inline]
 fn word(out: u32, limit: u32, locked: bool) -> u64 {
     let limit = u64::from(limit.min(u32::MAX >> 1));
     u64::from(out) | (limit << HALF) | if locked { LOCKED } else { 0 }

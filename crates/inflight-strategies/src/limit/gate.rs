@@ -99,6 +99,7 @@ impl<T> Gate<T> {
     }
 
     /// Permits that are out.
+    #[inline]
     pub(super) fn out(&self) -> u32 {
         self.out
     }
@@ -110,11 +111,13 @@ impl<T> Gate<T> {
     }
 
     /// The limit now.
+    #[inline]
     pub(super) fn capacity(&self) -> u32 {
         self.capacity
     }
 
     /// Calls that wait.
+    #[inline]
     pub(super) fn waiting(&self) -> u32 {
         self.line.len()
     }
