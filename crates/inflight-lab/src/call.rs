@@ -37,7 +37,7 @@ impl Call {
 
     /// The request on its ways to two services, with its trail where anything of what happens is kept: everywhere, or
     /// only where there are layers.
-    pub(crate) fn to_both(self, has_layers: [bool; 2]) -> [Call; 2] {
+    pub(crate) fn into_both(self, has_layers: [bool; 2]) -> [Call; 2] {
         let keeps_steps = self.trail.as_ref().is_some_and(|trail| trail.steps.is_some());
         let [a, b] = has_layers.map(|has_layers| has_layers || keeps_steps);
         let first = Call { trail: if a { self.trail.clone() } else { None }, ..self };

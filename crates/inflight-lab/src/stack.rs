@@ -366,7 +366,7 @@ impl<W: World> Service<Call> for Work<W> {
 
     fn call(&self, call: Call) -> impl Future<Output = Result<Both, Failure<Fault>>> + Send {
         async move {
-            let [call_a, call_b] = call.to_both([self.a.has_layers(), self.b.has_layers()]);
+            let [call_a, call_b] = call.into_both([self.a.has_layers(), self.b.has_layers()]);
             match self.calls {
                 Calls::Sequential => {
                     // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
