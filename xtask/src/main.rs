@@ -41,7 +41,7 @@ cargo xtask COMMAND
   walkthrough       adds a strategy to a copy of the project by the diff in docs/, builds it and runs it
   bench sim [quick] the virtual world beside other simulators: speed, memory, instructions
   report [--install] pages of virtual runs in a real browser: three widths, two themes, axe; skips without Chromium
-  bench load [PART…] [quick] [alone]
+  bench load [PART…] [quick] [alone | installed]
                     the load driver beside wrk, oha, vegeta, h2load, hey, k6: truth, pacing, cheap, small, scale, faults
   tools             fetches and builds what `stack` needs into the cache
 

@@ -60,8 +60,8 @@ impl Client {
         Client { kind: Kind::Ours, program: super::inflight() }
     }
 
-    /// Finds or makes the peers; says of those that are missing why.
-    pub(super) fn peers(cache: &Path) -> Vec<Client> {
+    /// Finds the peers, or makes them if that is wanted; says of those that are missing why.
+    pub(super) fn peers(cache: &Path, may_build: bool) -> Vec<Client> {
         let kinds = [
             Kind::Wrk,
             Kind::Wrk2,
@@ -74,7 +74,7 @@ impl Client {
         ];
         let mut found = Vec::new();
         for kind in kinds {
-            match kind.find(cache) {
+            match kind.find(cache, may_build) {
                 Ok(program) => {
                     println!("  {:<8} {}", kind.name(), kind.version(&program));
                     found.push(Client { kind, program });
@@ -117,7 +117,12 @@ impl Kind {
         self != Kind::Wrk
     }
 
-    fn find(self, cache: &Path) -> Result<PathBuf> {
+    fn find(self, cache: &Path, may_build: bool) -> Result<PathBuf> {
+        if let Some(made) = self.made_from().filter(|_| !may_build)
+            && !tools::is_cached(cache, made)
+        {
+            bail!("not built yet: leave out `installed`");
+        }
         let installed =
             |program: &str, how: &str| on_path(program).with_context(|| format!("not on PATH; {how}"));
         match self {
@@ -129,6 +134,16 @@ impl Kind {
             Kind::Oha | Kind::OhaCorrected => tools::oha(cache),
             Kind::Vegeta => tools::vegeta(cache),
             Kind::K6 => tools::k6(cache),
+        }
+    }
+
+    /// What it is built from, if no package has it.
+    fn made_from(self) -> Option<&'static str> {
+        match self {
+            Kind::Oha | Kind::OhaCorrected => Some("oha"),
+            Kind::Vegeta => Some("vegeta"),
+            Kind::K6 => Some("k6"),
+            _ => None,
         }
     }
 

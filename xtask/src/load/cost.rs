@@ -31,23 +31,21 @@ pub(super) fn cheap(bench: &mut Bench) -> Result<()> {
 fn judge(bench: &mut Bench, connections: u32, found: &[(Kind, f64)]) {
     let of = |kind| found.iter().find(|row| row.0 == kind).map(|row| row.1);
     let Some(ours) = of(Kind::Ours) else {
-        bench.checks.check(false, format!("{connections} connections: ours was not measured"));
+        bench.bars.check(false, format!("{connections} connections: ours was not measured"));
         return;
     };
     if connections == 64 {
-        bench
-            .checks
-            .check(ours >= 85_000.0, format!("64 connections: {ours:.0} per CPU-second (bar ≥ 85000)"));
+        bench.bars.check(ours >= 85_000.0, format!("64 connections: {ours:.0} per CPU-second (bar ≥ 85000)"));
     }
     let least = if connections == 64 { 0.8 } else { 0.75 };
     if let Some(wrk) = of(Kind::Wrk) {
         let ratio = ours / wrk;
         bench
-            .checks
+            .bars
             .check(ratio >= least, format!("{connections} connections: {ratio:.2} × wrk (bar ≥ {least})"));
     }
     if let (1000, Some(oha)) = (connections, of(Kind::Oha)) {
-        bench.checks.check(ours >= oha, format!("1000 connections: {:.2} × oha (bar ≥ 1)", ours / oha));
+        bench.bars.check(ours >= oha, format!("1000 connections: {:.2} × oha (bar ≥ 1)", ours / oha));
     }
 }
 
@@ -91,7 +89,7 @@ pub(super) fn small(bench: &mut Bench) -> Result<()> {
             Err(error) => println!("  {:<10}{error:#}", client.kind.name()),
         }
     }
-    bench.checks.check(ours <= 47.0, format!("10,000 in flight: {} MiB (bar ≤ 47 MiB)", show(ours)));
+    bench.bars.check(ours <= 47.0, format!("10,000 in flight: {} MiB (bar ≤ 47 MiB)", show(ours)));
     growth(bench)
 }
 
@@ -120,7 +118,7 @@ fn growth(bench: &mut Bench) -> Result<()> {
         rows.push((told.requests, told.used.peak_mib));
     }
     let (few, many) = (rows[0], rows[1]);
-    bench.checks.check(
+    bench.bars.check(
         many.1 - few.1 <= 1.0,
         format!(
             "memory from {:.1e} to {:.1e} requests: {} → {} MiB (bar: 1 MiB more)",

@@ -1,9 +1,8 @@
 //! Bars 5 and 6: very many requests in flight, and targets that go away.
 
-use super::Bench;
 use super::clients::{Ask, Told};
 use super::target::Target;
-use crate::report::Checks;
+use super::{Bars, Bench};
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Signal, getrlimit};
 use serde_json::Value;
@@ -34,11 +33,11 @@ pub(super) fn scale(bench: &mut Bench) -> Result<()> {
             endings.iter().filter(|(name, _)| *name != "completed").map(|(name, n)| format!("{n} {name}")),
         );
     }
-    bench.checks.check(
+    bench.bars.check(
         peak >= IN_FLIGHT,
         format!("{peak} in flight at once, summed over {pairs} pairs (bar ≥ {IN_FLIGHT})"),
     );
-    bench.checks.check(
+    bench.bars.check(
         errors.is_empty(),
         format!("errors: {}", if errors.is_empty() { "none".into() } else { errors.join(", ") }),
     );
@@ -85,22 +84,22 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
         let _again = Target::start_on(port, "faults-target-again", &[], &shared.cores, &shared.folder)?;
         driver.join().expect("a run does not panic")
     });
-    judge(&mut bench.checks, &told?)
+    judge(&mut bench.bars, &told?)
 }
 
-fn judge(checks: &mut Checks, told: &Told) -> Result<()> {
+fn judge(bars: &mut Bars, told: &Told) -> Result<()> {
     let arm = &told.json["load"][0];
     let offered = arm["offered"].as_u64().context("no offered")?;
     let endings = arm["endings"].as_object().context("no endings")?;
     let sum: u64 = endings.values().filter_map(Value::as_u64).sum();
     let words: Vec<String> = endings.iter().map(|(name, n)| format!("{n} {name}")).collect();
-    checks.check(
+    bars.check(
         sum == offered && offered == u64::from(RATE * SECONDS),
         format!("intended {offered} = {}", words.join(" + ")),
     );
     let unexplained = ["unfinished", "driver-exhausted", "exhausted", "protocol"];
     let is_clear = unexplained.iter().all(|name| endings.get(*name).is_none());
-    checks.check(
+    bars.check(
         is_clear && endings.contains_key("refused"),
         "a dead target refuses; nothing is left unexplained",
     );
@@ -108,12 +107,12 @@ fn judge(checks: &mut Checks, told: &Told) -> Result<()> {
     // Between the moments of the plan, give or take the tenth of a second that they fall into and the start of the client.
     let silent =
         |from: f64, to: f64| ticks.iter().filter(|t| t.0 > from + 0.35 && t.0 < to - 0.15).all(|t| t.1 == 0);
-    checks.check(silent(PLAN[0], PLAN[1]), "the timeline shows no answer while the target is paused");
-    checks.check(silent(PLAN[2], PLAN[3]), "and none while it is dead");
+    bars.check(silent(PLAN[0], PLAN[1]), "the timeline shows no answer while the target is paused");
+    bars.check(silent(PLAN[2], PLAN[3]), "and none while it is dead");
     let answered = |from: f64, to: f64| ticks.iter().filter(|t| t.0 > from && t.0 < to).any(|t| t.1 > 0);
-    checks.check(answered(2.2, 3.2) && answered(5.2, 6.5), "and answers again after each");
+    bars.check(answered(2.2, 3.2) && answered(5.2, 6.5), "and answers again after each");
     let us = told.used.cpu_s / f64::from(RATE * SECONDS) * 1e6;
-    checks.check(
+    bars.check(
         told.used.cpu_s < 0.35 * f64::from(SECONDS),
         format!("no spin: {us:.0} µs of processor time per request"),
     );

@@ -37,7 +37,17 @@ pub(crate) struct Bench {
     folder: PathBuf,
     peers: Vec<Client>,
     is_quick: bool,
-    checks: Checks,
+    bars: Bars,
+}
+
+/// The bars that were asked for, each with its figure and whether it was met.
+#[derive(Default)]
+struct Bars(Checks);
+
+impl Bars {
+    fn check(&mut self, is_met: bool, what: impl std::fmt::Display) {
+        self.0.check(is_met, format!("{:<7}{what}", if is_met { "MET" } else { "MISSED" }));
+    }
 }
 
 impl Bench {
@@ -57,12 +67,15 @@ fn inflight() -> PathBuf {
     target.join("release/inflight")
 }
 
-/// `cargo xtask bench load [PART…] [quick] [alone]`; `alone` leaves the peers out.
+/// Words that are no part: shorter runs, no peers, no peers that would have to be built first.
+const HOW: [&str; 3] = ["quick", "alone", "installed"];
+
+/// `cargo xtask bench load [PART…] [quick] [alone | installed]`.
 pub(crate) fn run(words: &[&str]) -> Result<bool> {
     let known = |word: &&&str| PARTS.iter().any(|part| part.0 == **word);
-    if let Some(unknown) = words.iter().find(|word| !known(word) && !["quick", "alone"].contains(word)) {
+    if let Some(unknown) = words.iter().find(|word| !known(word) && !HOW.contains(word)) {
         let parts: Vec<&str> = PARTS.iter().map(|part| part.0).collect();
-        bail!("{unknown:?} is no part of it: there is {}, quick and alone", parts.join(", "));
+        bail!("{unknown:?} is no part of it: there is {}, {}", parts.join(", "), HOW.join(", "));
     }
     crate::interrupt::install()?;
     let watch = Stopwatch::start();
@@ -71,11 +84,11 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     let mut peers = vec![Client::ours()];
     heading("Clients");
     if !words.contains(&"alone") {
-        peers.extend(Client::peers(&cache()?));
+        peers.extend(Client::peers(&cache()?, !words.contains(&"installed")));
     }
     let folder = work.path().to_path_buf();
     let is_quick = words.contains(&"quick");
-    let mut bench = Bench { cores: Cores::find(), folder, peers, is_quick, checks: Checks::default() };
+    let mut bench = Bench { cores: Cores::find(), folder, peers, is_quick, bars: Bars::default() };
     println!("  {}; load average {}", bench.cores.words(), load_average());
     for (name, question) in PARTS {
         if !words.iter().any(|word| PARTS.iter().any(|part| part.0 == *word)) || words.contains(&name) {
@@ -83,7 +96,7 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
             part(name, &mut bench)?;
         }
     }
-    let holds = bench.checks.conclude(&watch);
+    let holds = bench.bars.0.conclude(&watch);
     if !holds {
         work.keep();
     }

@@ -3,8 +3,7 @@
 use super::clients::{Ask, Client, Told};
 use super::figures::Pacing;
 use super::target::Target;
-use super::{Bench, show};
-use crate::report::Checks;
+use super::{Bars, Bench, show};
 use anyhow::{Context, Result};
 
 /// What is asked of a rate: lateness in µs at p50, p99 and p99.9, and the variation of gaps.
@@ -41,7 +40,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<()> {
             }
         }
         let (pacing, told) = ours.context("ours was not measured")?;
-        judge(&mut bench.checks, &bar, &pacing, &told);
+        judge(&mut bench.bars, &bar, &pacing, &told);
     }
     Ok(())
 }
@@ -79,26 +78,26 @@ fn own_us(told: &Told) -> [f64; 3] {
     ["p50_ns", "p99_ns", "p999_ns"].map(|key| late[key].as_f64().unwrap_or(f64::NAN) / 1e3)
 }
 
-fn judge(checks: &mut Checks, bar: &Bar, pacing: &Pacing, told: &Told) {
+fn judge(bars: &mut Bars, bar: &Bar, pacing: &Pacing, told: &Told) {
     let own = own_us(told);
     for (i, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
         let what = format!("{}/s: lateness {name} {} µs by its own books", bar.rate, show(own[i]));
         let seen = show(pacing.late_us[i]);
-        checks.check(
+        bars.check(
             own[i] <= bar.late_us[i],
             format!("{what}, {seen} at the target (bar ≤ {} µs)", bar.late_us[i]),
         );
     }
     if let Some(most) = bar.gap_cv {
-        checks.check(
+        bars.check(
             pacing.gap_cv <= most,
             format!("{}/s: gap CV {:.3} (bar ≤ {most})", bar.rate, pacing.gap_cv),
         );
     }
     let off = pacing.per_s / f64::from(bar.rate) - 1.0;
-    checks.check(off.abs() <= NEAR, format!("{}/s: achieved {:+.4} % (bar ±0.05 %)", bar.rate, off * 100.0));
+    bars.check(off.abs() <= NEAR, format!("{}/s: achieved {:+.4} % (bar ±0.05 %)", bar.rate, off * 100.0));
     if bar.rate == 20_000 {
         let us = told.used.cpu_s / told.requests * 1e6;
-        checks.check(us <= 35.0, format!("20000/s: {us:.1} µs of processor time per request (bar ≤ 35 µs)"));
+        bars.check(us <= 35.0, format!("20000/s: {us:.1} µs of processor time per request (bar ≤ 35 µs)"));
     }
 }

@@ -139,7 +139,7 @@ fn report(bench: &mut Bench, trials: &[&Trial]) {
             .fold(0.0, |a: f64, b| if b.is_nan() { b } else { a.max(b) })
     };
     let worst: Vec<String> = (0..4).map(|i| show(worst(i))).collect();
-    bench.checks.check(
+    bench.bars.check(
         near == trials.len(),
         format!(
             "stalls, {}: {near} of {} phases within 5 ms; worst error p50 {} p95 {} p99 {} p99.9 {} ms",
@@ -266,7 +266,7 @@ fn queues(bench: &mut Bench) -> Result<()> {
         let [mean, p99, wait, wait_p99] = queue.path(seconds);
         let [found_mean, found_p99] = found.with_context(|| queue.name())?;
         let (off_mean, off_p99) = ((found_mean - mean) / queue.theory_ms(), (found_p99 - p99) / wait_p99);
-        bench.checks.check(
+        bench.bars.check(
             off_mean.abs() <= NEAR && off_p99.abs() <= NEAR,
             format!(
                 "{} ρ {}: mean wait {:+.2} %, p99 {:+.2} % from the recursion (bar ±3 %); its mean {} ms, theory's {} ms",

@@ -94,6 +94,13 @@ fn prometheus(cache: &Path) -> Result<PathBuf> {
     Ok(folder.join("usr/bin/prometheus"))
 }
 
+/// Whether some version of a tool has been made.
+pub(crate) fn is_cached(cache: &Path, tool: &str) -> bool {
+    let is_it = |name: &str| name.strip_prefix(tool).is_some_and(|version| version.starts_with('-'));
+    let entries = std::fs::read_dir(cache).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_it))
+}
+
 /// The folder `name` of the cache; `make` fills it if it is not there. A half-made one is never left under its name.
 pub(crate) fn cached(cache: &Path, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = cache.join(name);

@@ -299,6 +299,46 @@ fn a_saved_load_is_shown_again_and_its_files_are_whole() {
 }
 
 #[test]
+fn saved_loads_become_pages_and_are_compared() {
+    let app = taking("2ms");
+    let dir = crate::program::Dir::new();
+    let runs = dir.path().join("runs");
+    let save = |seed: &str| {
+        let args = ["--arrivals", "constant", "--rate", "200/s", "-d", "1s", "--save", "--seed", seed];
+        let mut command = load(&[url(app.address, "/async")], &args);
+        command.arg("--runs").arg(&runs);
+        let said = Said::by(command);
+        assert!(matches!(said.code, 0 | 4), "{said:?}");
+    };
+    let ids = || {
+        let entries = std::fs::read_dir(&runs).expect("a directory").flatten();
+        let mut ids: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+        ids.retain(|id| runs.join(id).join("run.json").exists());
+        ids
+    };
+    save("1");
+    let first = ids().remove(0);
+    save("2");
+    let second = ids().into_iter().find(|id| *id != first).expect("another run");
+    let said = |args: &[&str]| {
+        let mut command = inflight();
+        command.args(args).arg("--runs").arg(&runs);
+        Said::by(command)
+    };
+    let page = said(&["report", &first, "-o", "-"]);
+    assert!(page.code == 0 && page.stdout.starts_with("<!doctype html>"), "{page:?}");
+    assert!(page.stdout.contains("/async"), "its target is on the page");
+    let compared = said(&["compare", &first, &second, "--json"]);
+    let json: Value = serde_json::from_str(&compared.stdout).unwrap_or_else(|e| panic!("{e}: {compared:?}"));
+    assert!(json["rows"].as_array().is_some_and(|rows| !rows.is_empty()), "{json}");
+    let figures: Value = serde_json::from_str(
+        &std::fs::read_to_string(runs.join(&first).join("load.json")).expect("it was written"),
+    )
+    .expect("JSON");
+    assert_eq!(figures[0]["offered"], 200);
+}
+
+#[test]
 fn a_load_that_cannot_be_is_usage_and_sends_nothing() {
     let wrong = |args: &[&str]| {
         let said = Said::by(load(&[url(nobody(), "/x")], args));
