@@ -19,7 +19,7 @@ use inflight_strategies::{
     service::Layer,
     timeout::{self, Late, TimeoutLayer},
     tokio::{Luck, World},
-    tower::{Failures, TowerLayer},
+    tower::{Alone, DirectService, Failures, TowerLayer},
     units::Rate,
 };
 use std::{hint::black_box, num::NonZeroU32, sync::Arc, thread, time::Duration};
@@ -120,6 +120,10 @@ fn ours<L>(layer: L) -> inflight_strategies::tower::TowerService<Nothing, L> {
     TowerLayer::new(layer).layer(Nothing)
 }
 
+fn direct<L: Alone>(layer: L) -> DirectService<Nothing, L> {
+    TowerLayer::new(layer).direct().layer(Nothing)
+}
+
 fn bulkhead() -> BulkheadLayer {
     BulkheadLayer::builder().max_concurrent_calls(PERMITS as usize).build().expect("a bulkhead")
 }
@@ -212,12 +216,14 @@ pub const LANES: &[Lane] = lanes! {
     "limit" {
         Native "limit" |n| native(limit().layer(Nothing), n);
         Tower "limit, tower" |n| tower(ours(limit()), n);
+        Tower "limit, tower, direct" |n| tower(direct(limit()), n);
         Peer "tower ConcurrencyLimit" |n| tower(ConcurrencyLimit::new(Nothing, PERMITS as usize), n);
         Peer "tower-resilience bulkhead" |n| tower(bulkhead().layer(Nothing), n);
     }
     "limit that sheds" {
         Native "limit, queue 0" |n| native(shed().layer(Nothing), n);
         Tower "limit, queue 0, tower" |n| tower(ours(shed()), n);
+        Tower "limit, queue 0, tower, direct" |n| tower(direct(shed()), n);
         Peer "tower LoadShed over ConcurrencyLimit" |n| {
             tower(LoadShed::new(ConcurrencyLimit::new(Nothing, PERMITS as usize)), n)
         };
@@ -229,6 +235,7 @@ pub const LANES: &[Lane] = lanes! {
     "adaptive limit (Vegas)" {
         Native "vegas" |n| native(vegas().layer(Nothing), n);
         Tower "vegas, tower" |n| tower(ours(vegas()), n);
+        Tower "vegas, tower, direct" |n| tower(direct(vegas()), n);
         Peer "tower-acc Vegas" |n| {
             tower(tower_acc::ConcurrencyLimit::new(Nothing, tower_acc::Vegas::builder().build()), n)
         };
@@ -236,6 +243,7 @@ pub const LANES: &[Lane] = lanes! {
     "timeout" {
         Native "timeout" |n| native(timeout().layer(Nothing), n);
         Tower "timeout, tower" |n| tower(ours(timeout()), n);
+        Tower "timeout, tower, direct" |n| tower(direct(timeout()), n);
         Peer "tower Timeout" |n| tower(Timeout::new(Nothing, LONG), n);
         Peer "tower-resilience time limiter" |n| tower(time_limiter().layer(Nothing), n);
     }
@@ -322,6 +330,10 @@ pub const LANES: &[Lane] = lanes! {
         };
         Tower "limit, tower" |n| {
             let service = ours(limit());
+            twice(n, |n| tower(service.clone(), n));
+        };
+        Tower "limit, tower, direct" |n| {
+            let service = direct(limit());
             twice(n, |n| tower(service.clone(), n));
         };
         Peer "tower ConcurrencyLimit" |n| {

@@ -26,12 +26,13 @@
 //! acceptable.
 
 use crate::{
+    detach::outlive,
     event::{Event, Observer, Watch},
     rt::{Instant, World},
     service::{Deadline, Failure, Layer, Reason, Rejected, Service},
-    timeout::{self, Config, Late},
+    timeout::{Config, Late, unless},
 };
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 /// A request that can carry a deadline.
 pub trait WithDeadline: Deadline {
@@ -93,12 +94,20 @@ where
             return Err(Failure::Rejected(Rejected { by: "deadline", why, retry_after: None }));
         }
         let request = request.with_deadline(deadline);
-        let answer = timeout::answer_by(world, &self.inner, request, deadline, config.late).await;
-        answer.unwrap_or_else(|| {
+        let over = pin!(world.sleep_until(deadline));
+        let timed_out = || {
             let (after, detached) = (deadline - start, config.late == Late::Detach);
             watch.on_event(world.now(), Event::TimedOut { after, detached });
-            Err(Failure::TimedOut { after })
-        })
+            Failure::TimedOut { after }
+        };
+        match config.late {
+            Late::Cancel => unless(pin!(self.inner.call(request)), over, timed_out).await,
+            Late::Detach => {
+                let inner = self.inner.clone();
+                let work = outlive(world, async move { inner.call(request).await });
+                unless(pin!(work), over, timed_out).await
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     ops::{Add, Sub},
     pin::pin,
     task::Poll,
@@ -34,14 +34,20 @@ impl Instant {
     }
 
     /// Time since `earlier`, zero if `earlier` is later.
+    #[inline]
     pub const fn since(self, earlier: Instant) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        match self.0.saturating_sub(earlier.0) {
+            // Most spans are short, and need no division.
+            nanos @ 0..1_000_000_000 => Duration::new(0, nanos as u32),
+            nanos => Duration::from_nanos(nanos),
+        }
     }
 }
 
 impl Add<Duration> for Instant {
     type Output = Instant;
     /// Saturates at [`Instant::NEVER`].
+    #[inline]
     fn add(self, rhs: Duration) -> Instant {
         let nanos = rhs.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(rhs.subsec_nanos()));
         Instant(self.0.saturating_add(nanos))
@@ -51,6 +57,7 @@ impl Add<Duration> for Instant {
 impl Sub for Instant {
     type Output = Duration;
     /// Saturates at zero, as [`Instant::since`].
+    #[inline]
     fn sub(self, rhs: Instant) -> Duration {
         self.since(rhs)
     }
@@ -72,6 +79,11 @@ pub trait Clock: Clone + Send + Sync + 'static {
 
     /// Waits until `deadline`; ready at once, without touching a timer, if that is past.
     fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
+
+    /// Waits for `time` from now on.
+    fn sleep(&self, time: Duration) -> Self::Sleep {
+        self.sleep_until(self.now() + time)
+    }
 }
 
 /// Runs tasks.
@@ -134,9 +146,8 @@ pub enum First<A, B> {
 /// Waits for whichever of two futures is ready first and drops the other. The first is polled first, always, so that a
 /// virtual world repeats exactly and an answer that arrives at its deadline counts as an answer.
 pub async fn race<A: Future, B: Future>(left: A, right: B) -> First<A::Output, B::Output> {
-    let mut left = pin!(left);
-    let mut right = pin!(right);
-    std::future::poll_fn(move |cx| {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    poll_fn(move |cx| {
         if let Poll::Ready(out) = left.as_mut().poll(cx) {
             return Poll::Ready(First::Left(out));
         }

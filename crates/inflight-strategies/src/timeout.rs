@@ -23,10 +23,15 @@
 use crate::{
     detach::outlive,
     event::{Event, Observer, Watch},
-    rt::{First, Instant, World, race},
+    rt::World,
     service::{Failure, Layer, Service},
 };
-use std::{pin::pin, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
 
 /// The longest time that can be asked for.
 pub const MAX_AFTER: Duration = Duration::from_secs(3600);
@@ -63,8 +68,8 @@ impl Config {
 /// Puts a time limit around a service.
 #[derive(Clone, Debug)]
 pub struct TimeoutLayer<W, O = ()> {
-    config: Config,
-    world: W,
+    pub(crate) config: Config,
+    pub(crate) world: W,
     observer: O,
 }
 
@@ -108,42 +113,34 @@ where
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
         let mut watch = self.observer.observe(&request);
         let Config { after, late } = self.config;
-        let deadline = self.world.now() + after;
-        let answer = answer_by(&self.world, &self.inner, request, deadline, late).await;
-        answer.unwrap_or_else(|| {
+        let over = pin!(self.world.sleep(after));
+        let timed_out = || {
             let detached = late == Late::Detach;
             watch.on_event(self.world.now(), Event::TimedOut { after, detached });
-            Err(Failure::TimedOut { after })
-        })
+            Failure::TimedOut { after }
+        };
+        match late {
+            Late::Cancel => unless(pin!(self.inner.call(request)), over, timed_out).await,
+            Late::Detach => {
+                let inner = self.inner.clone();
+                let work = outlive(&self.world, async move { inner.call(request).await });
+                unless(pin!(work), over, timed_out).await
+            }
+        }
     }
 }
 
-/// The answer of `inner`, if it comes by `deadline`; otherwise the work is dropped or lives on.
-pub(crate) async fn answer_by<Request, S, W, T, E>(
-    world: &W,
-    inner: &S,
-    request: Request,
-    deadline: Instant,
-    late: Late,
-) -> Option<Result<T, Failure<E>>>
-where
-    Request: Send + 'static,
-    T: Send + 'static,
-    E: Send + 'static,
-    S: Service<Request, Response = T, Error = Failure<E>> + Clone + 'static,
-    W: World,
-{
-    let expired = world.sleep_until(deadline);
-    let first = match late {
-        // Pinned here: a future that is handed on takes its room twice.
-        Late::Cancel => race(pin!(inner.call(request)), expired).await,
-        Late::Detach => {
-            let inner = inner.clone();
-            race(outlive(world, async move { inner.call(request).await }), expired).await
+/// The answer of `call`, unless the time is `over` before: then what `late` says. An answer that comes with the end of the time counts.
+pub(crate) fn unless<T, E>(
+    mut call: Pin<&mut impl Future<Output = Result<T, E>>>,
+    mut over: Pin<&mut impl Future<Output = ()>>,
+    mut late: impl FnMut() -> E,
+) -> impl Future<Output = Result<T, E>> {
+    poll_fn(move |cx| {
+        let answer = call.as_mut().poll(cx);
+        if answer.is_pending() && over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(late()));
         }
-    };
-    match first {
-        First::Left(answer) => Some(answer),
-        First::Right(()) => None,
-    }
+        answer
+    })
 }

@@ -17,6 +17,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::{
     task::JoinHandle,
@@ -40,6 +41,7 @@ impl World {
 impl Clock for World {
     type Sleep = Sleep;
 
+    #[inline]
     fn now(&self) -> Instant {
         let since = Moment::now().saturating_duration_since(self.began);
         // 584 years fit.
@@ -47,15 +49,22 @@ impl Clock for World {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep { world: *self, deadline, timer: None }
+        // A deadline that never comes needs no timer.
+        let since = (deadline != Instant::NEVER).then(|| deadline - Instant::ZERO);
+        Sleep { ends: since.and_then(|since| self.began.checked_add(since)), timer: None }
+    }
+
+    #[inline]
+    fn sleep(&self, time: Duration) -> Sleep {
+        Sleep { ends: Moment::now().checked_add(time), timer: None }
     }
 }
 
 /// A wait for a moment.
 #[derive(Debug)]
 pub struct Sleep {
-    world: World,
-    deadline: Instant,
+    /// `None`: never.
+    ends: Option<Moment>,
     timer: Option<Pin<Box<Timer>>>,
 }
 
@@ -63,19 +72,14 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Sleep { world, deadline, timer } = self.get_mut();
+        let Sleep { ends, timer } = self.get_mut();
         if let Some(timer) = timer {
             return timer.as_mut().poll(cx);
         }
-        // A deadline that never comes needs no timer.
-        let ends = match *deadline {
-            Instant::NEVER => return Poll::Pending,
-            deadline if deadline <= world.now() => return Poll::Ready(()),
-            deadline => world.began.checked_add(deadline - Instant::ZERO),
-        };
-        match ends {
-            Some(ends) => timer.insert(Box::pin(sleep_until(ends))).as_mut().poll(cx),
+        match *ends {
             None => Poll::Pending,
+            Some(ends) if ends <= Moment::now() => Poll::Ready(()),
+            Some(ends) => timer.insert(Box::pin(sleep_until(ends))).as_mut().poll(cx),
         }
     }
 }

@@ -160,7 +160,7 @@ impl Sending {
 impl<C, O> HedgeLayer<C, O> {
     fn begin(&self, now: Instant) {
         if self.deposits {
-            self.budget.lock().on_request(now);
+            self.budget.on_request(|| now);
         }
     }
 

@@ -1,6 +1,10 @@
 //! The limit as a layer; the module above tells what it is for.
 
-use super::{Acquire, Permit, Semaphore, config::Config};
+use super::{
+    Acquire, Permit, Semaphore,
+    config::Config,
+    gate::{Change, Ended, Share},
+};
 use crate::{
     event::{Event, Observer, Watch, listens},
     queue::Ticket,
@@ -86,26 +90,6 @@ impl<C, O> LimitLayer<C, O> {
 }
 
 impl<C, O, T> LimitLayer<C, O, T> {
-    /// A call comes, and goes in if it may. Otherwise it has to wait with this ticket; `true` if it is known when it came.
-    fn arrive<'a, Request>(&'a self, request: &Request) -> (Visit<'a, C, O::Watch<'a>>, Option<Ticket>, bool)
-    where
-        C: Clock,
-        O: Observer<Request>,
-        T: Tickets<Request>,
-    {
-        let LimitLayer { semaphore, clock, observer, tickets, .. } = self;
-        let watch = observer.observe(request);
-        // A plain limit to which nobody listens needs the time only if the call has to wait.
-        let timed = listens(&watch) || !semaphore.is_plain();
-        let start = if timed { clock.now() } else { Instant::ZERO };
-        let mut visit = Visit { clock, watch, since: start, stage: Stage::Waiting };
-        let ticket = tickets.ticket(request, start);
-        let permit = if semaphore.is_plain() && ticket.weight == 1 { semaphore.try_acquire() } else { None };
-        let Some(permit) = permit else { return (visit, Some(ticket), timed) };
-        visit.admitted(permit, start);
-        (visit, None, timed)
-    }
-
     /// The same limit, in which requests differ as `tickets` say, by [`ByStanding`] for instance.
     pub fn tickets<U>(self, tickets: U) -> LimitLayer<C, O, U> {
         let LimitLayer { semaphore, max_wait, clock, observer, .. } = self;
@@ -149,120 +133,189 @@ where
 
     fn call(&self, request: Request) -> impl Future<Output = Result<R, Failure<E>>> + Send {
         async move {
-            let (mut visit, ticket, timed) = self.shared.arrive(&request);
-            if let Some(ticket) = ticket {
-                let acquire = pin!(self.shared.semaphore.acquire_for(ticket));
-                if let Err(why) = visit.wait(acquire, self.shared.max_wait, timed).await {
-                    return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
-                }
-            }
+            let limit = &self.shared;
+            let mut watch = limit.observer.observe(&request);
+            let came = limit.arrival(listens(&watch));
+            let ticket = limit.tickets.ticket(&request, came);
+            let (share, since) = match limit.semaphore.take(&ticket) {
+                Some(share) => (share, came),
+                None => match limit.wait(ticket, &mut watch).await {
+                    Ok((permit, since)) => (permit.into_share(), since),
+                    Err(why) => {
+                        return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
+                    }
+                },
+            };
+            let mut inside = Inside::new(limit, share, since, watch);
+            inside.watch.on_event(since, Event::Admitted { waited: since - came });
             let result = self.inner.call(request).await;
-            visit.ended(Outcome::of(&result));
+            inside.ends(&result);
             result
         }
     }
 }
 
-/// Waits in line for a permit until `patience`, or until the queue says that it is too late.
-async fn wait<'a, C: Clock>(
-    acquire: Pin<&mut Acquire<'a>>,
-    patience: Instant,
-    clock: &C,
-) -> Result<Permit<'a>, Reason> {
-    let deadline = acquire.leaves();
-    if patience.min(deadline) == Instant::NEVER {
-        return acquire.await;
-    }
-    match race(acquire, clock.sleep_until(patience.min(deadline))).await {
-        First::Left(permit) => permit,
-        First::Right(()) if deadline < patience => Err(Reason::TooLate),
-        First::Right(()) => Err(Reason::WaitedTooLong),
-    }
-}
-
-/// A call's visit to the limit, told step by step. However it ends, its permit goes back and its end is told once.
-struct Visit<'a, C: Clock, W: Watch> {
-    clock: &'a C,
-    watch: W,
-    /// When it came; once it is inside, when it went in.
-    since: Instant,
-    stage: Stage<'a>,
-}
-
-enum Stage<'a> {
-    Waiting,
-    Inside(Permit<'a>),
-    Over,
-}
-
-impl<'a, C: Clock, W: Watch> Visit<'a, C, W> {
-    fn admitted(&mut self, permit: Permit<'a>, now: Instant) {
-        let waited = now - self.since;
-        self.stage = Stage::Inside(permit);
-        self.since = now;
-        self.watch.on_event(now, Event::Admitted { waited });
+impl<C: Clock, O, T> LimitLayer<C, O, T> {
+    /// When a call comes, if anybody wants to know: a plain limit to which nobody listens needs the time only of those who wait.
+    #[inline]
+    fn arrival(&self, somebody_listens: bool) -> Instant {
+        if somebody_listens || !self.semaphore.is_plain() { self.clock.now() } else { Instant::ZERO }
     }
 
-    /// Waits for a permit for at most `max_wait`; `timed` if it is known when the call came.
-    async fn wait(
-        &mut self,
-        mut acquire: Pin<&mut Acquire<'a>>,
-        max_wait: Option<Duration>,
-        timed: bool,
-    ) -> Result<(), Reason> {
-        // Most calls learn at once what becomes of them; only the others need the time and a timer.
-        if let Poll::Ready(permit) = poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await {
-            return self.told(permit, self.since);
-        }
-        if !timed {
-            self.since = self.clock.now();
-        }
-        let patience = max_wait.map_or(Instant::NEVER, |wait| self.since + wait);
-        let permit = wait(acquire, patience, self.clock).await;
-        self.told(permit, self.clock.now())
+    /// What a call to which nobody listens takes, and since when, if it need not wait.
+    #[cfg(feature = "tower")]
+    #[inline]
+    pub(crate) fn enters<Request>(&self, request: &Request) -> Option<(Share, Instant)>
+    where
+        T: Tickets<Request>,
+    {
+        let came = self.arrival(false);
+        Some((self.semaphore.take(&self.tickets.ticket(request, came))?, came))
     }
 
-    /// The wait is over.
-    fn told(&mut self, permit: Result<Permit<'a>, Reason>, now: Instant) -> Result<(), Reason> {
-        match permit {
-            Ok(permit) => self.admitted(permit, now),
-            Err(why) => {
-                self.stage = Stage::Over;
-                self.watch.on_event(now, Event::Rejected(why));
-                return Err(why);
-            }
-        }
-        Ok(())
-    }
-
-    /// The call inside ended. What a limiter learns from: completed calls, by how long they took, and dropped ones, which
-    /// timed out or were rejected further in. It learns nothing from failures, lost tasks and callers who went away.
-    fn ended(&mut self, outcome: Outcome) {
-        let dropped = matches!(outcome, Outcome::TimedOut | Outcome::Rejected(_));
-        self.leave(dropped || outcome == Outcome::Completed, dropped);
-    }
-
-    fn leave(&mut self, learn: bool, dropped: bool) {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Inside(permit) if !permit.is_plain() => {
-                let now = self.clock.now();
-                let took = learn.then_some(now - self.since);
-                if let Some(change) = permit.give_back(now, took, dropped) {
-                    let event = Event::LimitChanged { from: change.from, to: change.to, why: change.why };
-                    self.watch.on_event(now, event);
+    /// A call that found no free permit waits for one: the permit, and since when it has it.
+    async fn wait(&self, ticket: Ticket, watch: &mut impl Watch) -> Result<(Permit<'_>, Instant), Reason> {
+        let mut acquire = pin!(self.semaphore.acquire_for(ticket));
+        let mut waits = Waits { clock: &self.clock, since: ticket.arrived, over: false, watch };
+        // Some learn at once what becomes of them; only the others need the time and a timer.
+        let (told, now) = match poll_fn(|cx| Poll::Ready(acquire.as_mut().poll(cx))).await {
+            Poll::Ready(told) => (told, ticket.arrived),
+            Poll::Pending => {
+                if self.semaphore.is_plain() {
+                    waits.since = self.clock.now();
                 }
+                (self.turn(acquire, waits.since).await, self.clock.now())
             }
-            Stage::Waiting => {
-                let now = self.clock.now();
-                self.watch.on_event(now, Event::Withdrawn { waited: now - self.since });
+        };
+        waits.over = true;
+        match told {
+            Ok(permit) => Ok((permit, now)),
+            Err(why) => {
+                waits.watch.on_event(now, Event::Rejected(why));
+                Err(why)
             }
-            Stage::Inside(_) | Stage::Over => {}
+        }
+    }
+
+    /// The turn of a call that has waited since it came, unless its patience or the queue says that it is too late.
+    async fn turn<'a>(&self, acquire: Pin<&mut Acquire<'a>>, came: Instant) -> Result<Permit<'a>, Reason> {
+        let patience = self.max_wait.map_or(Instant::NEVER, |wait| came + wait);
+        let deadline = acquire.leaves();
+        if patience.min(deadline) == Instant::NEVER {
+            return acquire.await;
+        }
+        match race(acquire, self.clock.sleep_until(patience.min(deadline))).await {
+            First::Left(permit) => permit,
+            First::Right(()) if deadline < patience => Err(Reason::TooLate),
+            First::Right(()) => Err(Reason::WaitedTooLong),
         }
     }
 }
 
-impl<C: Clock, W: Watch> Drop for Visit<'_, C, W> {
+/// A call in line. If it goes away, that is told.
+struct Waits<'a, C: Clock, W: Watch> {
+    clock: &'a C,
+    since: Instant,
+    over: bool,
+    watch: &'a mut W,
+}
+
+impl<C: Clock, W: Watch> Drop for Waits<'_, C, W> {
     fn drop(&mut self) {
-        self.leave(false, false);
+        if !self.over {
+            let now = self.clock.now();
+            self.watch.on_event(now, Event::Withdrawn { waited: now - self.since });
+        }
+    }
+}
+
+/// Where a call is inside: a limit, held as a reference or as a copy.
+pub(crate) trait Place {
+    /// Its permits.
+    fn semaphore(&self) -> &Semaphore;
+
+    /// The time there.
+    fn now(&self) -> Instant;
+}
+
+impl<C: Clock, O, T> Place for LimitLayer<C, O, T> {
+    #[inline]
+    fn semaphore(&self) -> &Semaphore {
+        &self.semaphore
+    }
+
+    #[inline]
+    fn now(&self) -> Instant {
+        self.clock.now()
+    }
+}
+
+impl<P: Place> Place for &P {
+    #[inline]
+    fn semaphore(&self) -> &Semaphore {
+        (**self).semaphore()
+    }
+
+    #[inline]
+    fn now(&self) -> Instant {
+        (**self).now()
+    }
+}
+
+/// A call inside. However it ends, what it holds goes back once.
+pub(crate) struct Inside<P: Place, W: Watch> {
+    place: P,
+    share: Share,
+    since: Instant,
+    over: bool,
+    watch: W,
+}
+
+impl<P: Place, W: Watch> Inside<P, W> {
+    /// A call that holds `share` has gone in.
+    #[inline]
+    pub(crate) fn new(place: P, share: Share, since: Instant, watch: W) -> Self {
+        Inside { place, share, since, over: false, watch }
+    }
+
+    /// The call ended. What a limiter learns from: completed calls, by how long they took, and dropped ones, which timed out or
+    /// were rejected further in. It learns nothing from failures, lost tasks and callers who went away.
+    #[inline]
+    pub(crate) fn ends<R, E>(&mut self, result: &Result<R, Failure<E>>) {
+        self.leave(|| match Outcome::of(result) {
+            Outcome::Completed => Some(false),
+            Outcome::TimedOut | Outcome::Rejected(_) => Some(true),
+            _ => None,
+        });
+    }
+
+    /// `dropped`: whether the call was dropped, if there is something to learn from it.
+    #[inline]
+    fn leave(&mut self, dropped: impl FnOnce() -> Option<bool>) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        let semaphore = self.place.semaphore();
+        match semaphore.is_plain() {
+            true => semaphore.give_back_plain(self.share.weight),
+            false => self.teach(dropped()),
+        }
+    }
+
+    /// Gives back what the call holds, and tells the limiter of it.
+    #[inline(never)]
+    fn teach(&mut self, dropped: Option<bool>) {
+        let now = self.place.now();
+        let ended = dropped.map(|dropped| Ended { took: now - self.since, dropped });
+        if let Some(Change { from, to, why }) = self.place.semaphore().give_back(&self.share, now, ended) {
+            self.watch.on_event(now, Event::LimitChanged { from, to, why });
+        }
+    }
+}
+
+impl<P: Place, W: Watch> Drop for Inside<P, W> {
+    #[inline]
+    fn drop(&mut self) {
+        self.leave(|| None);
     }
 }

@@ -78,6 +78,11 @@ impl Config {
 
     /// Whether it is a number and a line, and nothing else: then all requests are alike to it.
     pub fn is_plain(&self) -> bool {
-        matches!(self.permits, Permits::Fixed(_)) && self.queue.is_plain() && self.partitions.is_empty()
+        matches!(self.permits, Permits::Fixed(_)) && self.has_plain_line()
+    }
+
+    /// Whether nothing but the order of arrival decides who is next, and nothing but the line's length who may wait.
+    pub(super) fn has_plain_line(&self) -> bool {
+        self.queue.is_plain() && self.partitions.is_empty()
     }
 }

@@ -1,4 +1,4 @@
-//! The permits of a plain limit in one word: whoever finds no line takes and gives back without a lock.
+//! The permits of a limit in one word: whoever finds no line takes and gives back without a lock.
 
 use crate::sync::{AtomicU64, Ordering};
 
@@ -12,6 +12,18 @@ const HALF: u32 = 32;
 #[repr(align(64))]
 pub(super) struct Count(AtomicU64);
 
+/// The count as whoever holds the lock found it. Others may still give back what they hold: what the holder changes is added, not stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found(u64);
+
+impl Found {
+    /// Permits that were out.
+    #[inline]
+    pub(super) fn out(self) -> u32 {
+        out(self.0)
+    }
+}
+
 #[inline]
 fn out(word: u64) -> u32 {
     word as u32
@@ -23,62 +35,51 @@ fn limit(word: u64) -> u32 {
 }
 
 impl Count {
-    /// None is out. `always_locked` if all permits go through the lock.
-    pub(super) fn new(limit: u32, always_locked: bool) -> Count {
-        Count(AtomicU64::new(word(0, limit, always_locked)))
+    /// None is out.
+    pub(super) fn new(limit: u32) -> Count {
+        Count(AtomicU64::new(word(0, limit, false)))
     }
 
-    /// Takes `weight` permits if nobody waits and they are free; `None`: the lock must be asked.
+    /// Takes `weight` permits if nobody waits and they are free: how many are out then. `None`: the lock must be asked.
     #[inline]
-    pub(super) fn take(&self, weight: u32) -> Option<bool> {
+    pub(super) fn take(&self, weight: u32) -> Option<u32> {
         let mut seen = self.0.load(Ordering::Relaxed);
-        loop {
-            if seen & LOCKED != 0 {
-                return None;
-            }
-            if !super::gate::fits(out(seen), limit(seen), weight) {
-                return Some(false);
-            }
-            match self.replace(seen, seen + u64::from(weight), Ordering::Acquire) {
-                Ok(()) => return Some(true),
+        while seen & LOCKED == 0 && super::gate::fits(out(seen), limit(seen), weight) {
+            let taken = seen + u64::from(weight);
+            match self.0.compare_exchange_weak(seen, taken, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(out(taken)),
                 Err(now) => seen = now,
             }
         }
+        None
     }
 
-    /// Gives `weight` permits back if nobody waits; false: the lock must be asked.
-    #[inline]
-    pub(super) fn give_back(&self, weight: u32) -> bool {
-        let mut seen = self.0.load(Ordering::Relaxed);
-        loop {
-            if seen & LOCKED != 0 {
-                return false;
-            }
-            assert!(out(seen) >= weight, "nobody gives back what he does not hold");
-            match self.replace(seen, seen - u64::from(weight), Ordering::Release) {
-                Ok(()) => return true,
-                Err(now) => seen = now,
-            }
-        }
-    }
-
-    #[inline]
-    fn replace(&self, seen: u64, new: u64, success: Ordering) -> Result<(), u64> {
-        self.0.compare_exchange_weak(seen, new, success, Ordering::Relaxed).map(|_| ())
-    }
-
-    /// The lock was taken: from now on nobody moves this count but its holder. Permits that are out.
-    #[inline]
-    pub(super) fn lock(&self) -> u32 {
+    /// Whether all permits are out.
+    pub(super) fn is_full(&self) -> bool {
         let seen = self.0.load(Ordering::Relaxed);
-        // As long as somebody waits it stays locked: then there is nothing to exchange.
-        if seen & LOCKED != 0 { out(seen) } else { out(self.0.fetch_or(LOCKED, Ordering::Acquire)) }
+        out(seen) >= limit(seen)
     }
 
-    /// The lock is about to be given back.
+    /// Gives `weight` permits back. True: somebody holds the lock or waits, and whoever is next must be told.
     #[inline]
-    pub(super) fn unlock(&self, out: u32, limit: u32, somebody_waits: bool) {
-        self.0.store(word(out, limit, somebody_waits), Ordering::Release);
+    #[must_use]
+    pub(super) fn give_back(&self, weight: u32) -> bool {
+        let seen = self.0.fetch_sub(u64::from(weight), Ordering::Release);
+        debug_assert!(out(seen) >= weight, "nobody gives back what he does not hold");
+        seen & LOCKED != 0
+    }
+
+    /// The lock was taken: from now on only its holder takes permits.
+    #[inline]
+    pub(super) fn lock(&self) -> Found {
+        Found(self.0.fetch_or(LOCKED, Ordering::Acquire))
+    }
+
+    /// The lock is about to be given back, by whoever `found` the count so.
+    #[inline]
+    pub(super) fn unlock(&self, found: Found, out: u32, limit: u32, somebody_waits: bool) {
+        let changed = word(out, limit, somebody_waits).wrapping_sub(found.0 | LOCKED);
+        self.0.fetch_add(changed, Ordering::Release);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Who is in, who waits, who is next: the pure half of every limit.
 
 use super::{
-    adaptive::{Limiter, Sample},
+    adaptive::Sample,
+    learner::{Dice, Learner},
     partitions::Partitions,
     waitlist::{Key, Verdict, WaitList, lane_of},
 };
 use crate::{
     event::Cause,
     queue::{Discipline, Order, Ticket, pid::View},
-    rt::{Instant, Rng},
+    rt::Instant,
     service::Reason,
 };
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(super) struct Waiter<T> {
 
 /// What a call holds, to be given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
+pub(crate) struct Share {
     pub(super) weight: u32,
     pub(super) class: u8,
     /// Permits that were out when it began, its own included.
@@ -47,24 +48,14 @@ pub struct Change {
     pub why: Cause,
 }
 
-/// What a limit has beyond a number and a plain line.
+/// What decides over every call, beyond a number and a plain line.
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) discipline: Discipline,
     pub(super) partitions: Option<Partitions>,
-    pub(super) limiter: Option<Box<dyn Limiter>>,
+    pub(super) learner: Option<Learner>,
     pub(super) dice: Dice,
-    told: u32,
-    latest: Instant,
-}
-
-/// Dice that are handed in.
-pub(super) struct Dice(pub(super) Box<dyn Rng + Send>);
-
-impl std::fmt::Debug for Dice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Dice")
-    }
+    pub(super) latest: Instant,
 }
 
 /// The state of a limit.
@@ -83,17 +74,9 @@ impl<T> Gate<T> {
         Gate { capacity, out: 0, bound, line: WaitList::new(), rules: None }
     }
 
-    /// The same with rules; `capacity` counts only without a limiter.
-    pub(super) fn with_rules(
-        capacity: u32,
-        discipline: Discipline,
-        partitions: Option<Partitions>,
-        limiter: Option<Box<dyn Limiter>>,
-        dice: Dice,
-    ) -> Gate<T> {
-        let capacity = limiter.as_ref().map_or(capacity, |limiter| limiter.limit());
-        let mut rules =
-            Rules { discipline, partitions, limiter, dice, told: capacity, latest: Instant::ZERO };
+    /// The same with rules; `capacity` counts only if nobody finds one.
+    pub(super) fn with_rules(capacity: u32, mut rules: Rules) -> Gate<T> {
+        let capacity = rules.learner.as_ref().map_or(capacity, Learner::limit);
         rules.divide(capacity);
         Gate { rules: Some(Box::new(rules)), ..Gate::plain(capacity, 0) }
     }
@@ -150,12 +133,6 @@ impl<T> Gate<T> {
         Ok(self.line.push(Waiter { ticket, waker: waker() }, 0))
     }
 
-    /// Gives permits back. For gates without rules.
-    #[inline]
-    pub(super) fn leave_plain(&mut self, weight: u32) {
-        self.out = self.out.checked_sub(weight).expect("nobody gives back what he does not hold");
-    }
-
     /// The next whose turn has come: nobody overtakes the head, who waits for as many permits as it takes. For gates
     /// without rules.
     #[inline]
@@ -191,9 +168,9 @@ impl<T> Gate<T> {
     fn on_time(&mut self, now: Instant) {
         let rules = self.rules.as_deref_mut().expect("only called with rules");
         rules.latest = now;
-        if let Some(limiter) = &mut rules.limiter {
-            limiter.on_arrival(now, self.out, &mut *rules.dice.0);
-            self.capacity = limiter.limit();
+        if let Some(learner) = &mut rules.learner {
+            learner.on_arrival(now, self.out);
+            self.capacity = learner.limit();
             rules.divide(self.capacity);
         }
     }
@@ -261,41 +238,32 @@ impl<T> Gate<T> {
     pub(super) fn set_capacity(&mut self, capacity: u32) {
         self.capacity = capacity;
         if let Some(rules) = &mut self.rules {
-            rules.told = capacity;
+            rules.learner.as_mut().into_iter().for_each(|learner| learner.overrule(capacity));
             rules.divide(capacity);
         }
     }
 
     /// A call gives back what it held. `ended` is for those who learn from it; the limit may move.
-    pub(super) fn leave(
-        &mut self,
-        share: Share,
-        now: Option<Instant>,
-        ended: Option<Ended>,
-    ) -> Option<Change> {
+    pub(super) fn leave(&mut self, share: &Share, now: Instant, ended: Option<Ended>) -> Option<Change> {
         let full = self.out >= self.capacity;
         self.out = self.out.checked_sub(share.weight).expect("nobody gives back what he does not hold");
         let rules = self.rules.as_deref_mut()?;
         if let Some(partitions) = &mut rules.partitions {
             partitions.give_back(share.class, share.weight);
         }
-        rules.latest = now.unwrap_or(rules.latest).max(rules.latest);
+        rules.latest = now.max(rules.latest);
         rules.discipline.on_done(ended.filter(|ended| !ended.dropped).map(|ended| ended.took));
-        let (limiter, Ended { took, dropped }) = (rules.limiter.as_mut()?, ended?);
+        let (learner, Ended { took, dropped }) = (rules.learner.as_mut()?, ended?);
         let sample = Sample { now: rules.latest, rtt: took, in_flight: share.in_flight, full, dropped };
-        let why = limiter.on_sample(&sample, &mut *rules.dice.0);
-        self.capacity = limiter.limit();
-        let from = std::mem::replace(&mut rules.told, self.capacity);
+        let change = learner.learn(sample, &mut *rules.dice.0);
+        self.capacity = learner.limit();
         rules.divide(self.capacity);
-        (from != self.capacity).then_some(Change { from, to: self.capacity, why })
+        change
     }
 
     /// The next waiter who is to be told something, and what it waited with: its turn has come, or it is dropped.
     pub(super) fn next(&mut self) -> Option<T> {
-        if self.rules.is_none() {
-            return self.next_plain();
-        }
-        let rules = self.rules.as_ref()?;
+        let Some(rules) = self.rules.as_ref() else { return self.next_plain() };
         let now = rules.latest;
         let key = self.next_key()?;
         let ticket = self.line.peek(key)?.ticket;

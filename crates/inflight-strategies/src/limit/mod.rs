@@ -42,11 +42,14 @@ mod concurrency;
 mod config;
 mod count;
 mod gate;
+mod learner;
 pub mod partitions;
 mod semaphore;
 mod waitlist;
 
 pub use crate::queue::{Bound as Queue, DEFAULT_BOUND as DEFAULT_QUEUE};
+#[cfg(feature = "tower")]
+pub(crate) use concurrency::Inside;
 pub use concurrency::{Alike, ByStanding, Limit, LimitLayer, Tickets};
 pub use config::{Config, MAX_PERMITS, MAX_WAIT, Permits};
 pub use gate::Change;

@@ -95,7 +95,13 @@ impl Partitions {
 mod tests {
     //! limiter/AbstractPartitionedLimiterTest, through the gate: batch is class 0 with 30 %, live class 1 with 70 %.
 
-    use super::{super::gate::*, *};
+    use super::{
+        super::{
+            gate::*,
+            learner::{Dice, Learner},
+        },
+        *,
+    };
     use crate::{
         limit::adaptive::{Config as Adaptive, Limiter, aimd},
         queue::{Bound, Config, Discipline, Ticket},
@@ -115,8 +121,14 @@ mod tests {
 
     fn gate(limiter: Option<Box<dyn Limiter>>) -> Gate<()> {
         let shares = [0.3, 0.7].map(|share| Ratio::new(share).expect("a share"));
-        let discipline = Discipline::new(Config::fifo(Bound::Bounded(0)));
-        Gate::with_rules(10, discipline, Some(Partitions::new(&shares, 10)), limiter, Dice(Box::new(Nothing)))
+        let rules = Rules {
+            discipline: Discipline::new(Config::fifo(Bound::Bounded(0))),
+            partitions: Some(Partitions::new(&shares, 10)),
+            learner: limiter.map(Learner::new),
+            dice: Dice(Box::new(Nothing)),
+            latest: Instant::ZERO,
+        };
+        Gate::with_rules(10, rules)
     }
 
     fn acquire(gate: &mut Gate<()>, class: u8) -> Option<Share> {
@@ -175,7 +187,7 @@ mod tests {
         let first = acquire(&mut gate, BATCH).expect("below the limit");
         assert!((1..10).all(|_| acquire(&mut gate, BATCH).is_some()));
         assert_eq!(acquire(&mut gate, BATCH), None);
-        gate.leave(first, None, None);
+        gate.leave(&first, Instant::ZERO, None);
         assert_eq!(gate.out(), 9);
         assert!(acquire(&mut gate, BATCH).is_some() && acquire(&mut gate, BATCH).is_none());
     }
@@ -188,7 +200,7 @@ mod tests {
         let live: Vec<Share> = (0..10).filter_map(|_| acquire(&mut gate, LIVE)).collect();
         assert!((0..3).all(|_| acquire(&mut gate, BATCH).is_some()) && acquire(&mut gate, BATCH).is_none());
         let good = Ended { took: std::time::Duration::from_millis(1), dropped: false };
-        gate.leave(live[9], Some(Instant::ZERO), Some(good)).expect("the limit moved");
+        gate.leave(&live[9], Instant::ZERO, Some(good)).expect("the limit moved");
         assert_eq!((gate.capacity(), gate.out()), (11, 12));
         assert!(acquire(&mut gate, BATCH).is_some() && acquire(&mut gate, BATCH).is_none());
     }

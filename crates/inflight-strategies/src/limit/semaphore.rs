@@ -1,10 +1,12 @@
 //! The waiting half of every limit: permits behind a lock, handed on when they come back, and none is lost. While nobody waits, a
-//! plain limit needs no lock.
+//! number and a line need no lock, and where a limiter finds the number, only it needs the lock, when a call ends.
 
 use super::{
+    adaptive::Sample,
     config::{Config, Permits},
-    count::Count,
-    gate::{Change, Dice, Ended, Gate, Share},
+    count::{Count, Found},
+    gate::{Change, Ended, Gate, Rules, Share},
+    learner::{Dice, Learner},
     partitions::Partitions,
     waitlist::{Key, Verdict},
 };
@@ -26,15 +28,19 @@ use std::{
 /// A limit and its line. Whoever finds no permit waits, in the queue's order, until a permit is handed to it.
 #[derive(Debug)]
 pub struct Semaphore {
-    plain: bool,
-    /// What is out of a plain limit, for those who need no line; the gate knows it only while it is locked.
+    /// Whether rules decide over every call. Otherwise nobody needs the gate but those who wait.
+    ruled: bool,
+    /// What is out, unless rules decide; the gate knows it only while it is locked.
     count: Count,
     gate: Mutex<Gate<Waker>>,
+    /// Finds the limit of a plain line, if it is not fixed.
+    learner: Option<Mutex<(Learner, Dice)>>,
 }
 
 /// The gate, locked; the count follows when it is unlocked.
 struct Locked<'a> {
     gate: MutexGuard<'a, Gate<Waker>>,
+    found: Option<Found>,
     semaphore: &'a Semaphore,
 }
 
@@ -56,8 +62,9 @@ impl DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.semaphore.plain {
-            self.semaphore.count.unlock(self.gate.out(), self.gate.capacity(), self.gate.waiting() > 0);
+        if let Some(found) = self.found {
+            let (out, limit, waits) = (self.gate.out(), self.gate.capacity(), self.gate.waiting() > 0);
+            self.semaphore.count.unlock(found, out, limit, waits);
         }
     }
 }
@@ -66,7 +73,7 @@ impl Semaphore {
     /// `capacity` permits, first come, first served, and a line of at most `queue` waiters (`None`: no bound).
     pub fn new(capacity: u32, queue: Option<u32>) -> Self {
         let gate = Gate::plain(capacity, queue.unwrap_or(u32::MAX));
-        Semaphore { plain: true, count: Count::new(capacity, false), gate: Mutex::new(gate) }
+        Semaphore { ruled: false, count: Count::new(capacity), gate: Mutex::new(gate), learner: None }
     }
 
     /// The limit that `config` describes; `dice` are thrown by rules and limiters that need chance.
@@ -75,24 +82,32 @@ impl Semaphore {
     /// If `config` is not valid.
     pub fn with(config: &Config, dice: Box<dyn Rng + Send>) -> Self {
         config.validate().expect("a valid limit");
-        let (limiter, permits) = match &config.permits {
+        let (mut learner, permits) = match &config.permits {
             Permits::Fixed(permits) => (None, *permits),
-            Permits::Adaptive(limiter) => (Some(limiter.build()), 1),
+            Permits::Adaptive(limiter) => (Some(Learner::new(limiter.build())), 1),
         };
-        if config.is_plain() {
-            let Bound::Bounded(bound) = config.queue.bound else { return Semaphore::new(permits, None) };
-            return Semaphore::new(permits, Some(bound));
+        let permits = learner.as_ref().map_or(permits, Learner::limit);
+        let dice = Dice(dice);
+        if config.has_plain_line() && !learner.as_mut().is_some_and(Learner::hears_arrivals) {
+            let queue = match config.queue.bound {
+                Bound::Bounded(most) => Some(most),
+                _ => None,
+            };
+            let learner = learner.map(|learner| Mutex::new((learner, dice)));
+            return Semaphore { learner, ..Semaphore::new(permits, queue) };
         }
         let partitions = Some(&config.partitions).filter(|shares| !shares.is_empty());
         let partitions = partitions.map(|shares| Partitions::new(shares, permits));
         let discipline = Discipline::new(config.queue);
-        let gate = Gate::with_rules(permits, discipline, partitions, limiter, Dice(dice));
-        Semaphore { plain: false, count: Count::new(permits, true), gate: Mutex::new(gate) }
+        let rules = Rules { discipline, partitions, learner, dice, latest: Instant::ZERO };
+        let gate = Mutex::new(Gate::with_rules(permits, rules));
+        Semaphore { ruled: true, gate, ..Semaphore::new(permits, None) }
     }
 
     /// Whether it is a number and a line: then it needs to be told neither the time nor how calls end.
+    #[inline]
     pub fn is_plain(&self) -> bool {
-        self.plain
+        !self.ruled && self.learner.is_none()
     }
 
     /// Waits for a permit. The answer is an error at once if the line is full. Dropping the wait leaves the line; a
@@ -109,12 +124,24 @@ impl Semaphore {
     /// A permit, if one is free now and nobody waits. Only plain limits give permits without being told the time.
     #[inline]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
-        let entered = match self.count.take(1) {
-            Some(entered) => entered,
-            None => self.plain && self.lock().enter_plain(1),
-        };
+        let enters = self.is_plain() && (self.count.take(1).is_some() || self.enters_through_the_gate(1));
         // Not `then_some`: a permit that is made is given back.
-        entered.then(|| Permit { semaphore: self, share: plain_share(1) })
+        enters.then(|| Permit { semaphore: self, share: Share { weight: 1, class: 0, in_flight: 0 } })
+    }
+
+    #[inline(never)]
+    fn enters_through_the_gate(&self, weight: u32) -> bool {
+        self.lock().enter_plain(weight)
+    }
+
+    /// What this call takes, if it needs neither wait nor lock; whoever takes it gives it back.
+    #[inline]
+    pub(super) fn take(&self, ticket: &Ticket) -> Option<Share> {
+        if self.ruled {
+            return None;
+        }
+        let in_flight = self.count.take(ticket.weight)?;
+        Some(Share { weight: ticket.weight, class: ticket.class, in_flight })
     }
 
     /// Permits that are out.
@@ -130,8 +157,17 @@ impl Semaphore {
     /// From now on `limit` permits, at least 1: whoever has room now goes in, and nobody is called back. A limiter, if there
     /// is one, overrules it with the next call that ends.
     pub fn set_limit(&self, limit: u32) {
+        let limit = limit.max(1);
+        let mut learner = self.learner.as_ref().map(locked);
+        learner.iter_mut().for_each(|learner| learner.0.overrule(limit));
+        self.set_capacity(limit, learner);
+    }
+
+    /// Limits are set in the order in which they were found: under the learner's lock. Wakers are woken without it.
+    fn set_capacity(&self, limit: u32, learner: Option<MutexGuard<'_, (Learner, Dice)>>) {
         let mut gate = self.lock();
-        gate.set_capacity(limit.max(1));
+        gate.set_capacity(limit);
+        drop(learner);
         self.hand_out(gate);
     }
 
@@ -140,36 +176,65 @@ impl Semaphore {
         self.lock().waiting()
     }
 
-    /// No code of others runs under this lock but `Waker::clone` and dice, so a poisoned state is a consistent one. Wakers
-    /// are woken and dropped without it.
     #[inline]
     fn lock(&self) -> Locked<'_> {
-        let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.plain {
-            gate.set_out(self.count.lock());
+        let mut gate = locked(&self.gate);
+        let found = (!self.ruled).then(|| self.count.lock());
+        if let Some(found) = found {
+            gate.set_out(found.out());
         }
-        Locked { gate, semaphore: self }
+        Locked { gate, found, semaphore: self }
     }
 
-    /// Takes back what a call held, and hands it on.
-    fn give_back(&self, share: Share, now: Option<Instant>, ended: Option<Ended>) -> Option<Change> {
+    /// Takes back what a call of a plain limit held, and hands it on.
+    #[inline]
+    pub(super) fn give_back_plain(&self, weight: u32) {
+        if self.count.give_back(weight) {
+            self.hand_on();
+        }
+    }
+
+    /// Takes back at `now` what a call held, and hands it on; the limit may move if there is something to learn from how it `ended`.
+    #[inline]
+    pub(super) fn give_back(&self, share: &Share, now: Instant, ended: Option<Ended>) -> Option<Change> {
+        if self.ruled {
+            return self.give_back_to_rules(share, now, ended);
+        }
+        let learner = self.learner.as_ref();
+        let change = learner.zip(ended).and_then(|(learner, ended)| self.learn(learner, share, now, ended));
+        self.give_back_plain(share.weight);
+        change
+    }
+
+    #[inline(never)]
+    fn give_back_to_rules(&self, share: &Share, now: Instant, ended: Option<Ended>) -> Option<Change> {
         let mut gate = self.lock();
         let change = gate.leave(share, now, ended);
         self.hand_out(gate);
         change
     }
 
-    /// The same for a plain limit: one permit, one waiter, one lock.
-    #[inline]
-    fn give_back_plain(&self, weight: u32) {
-        if !self.count.give_back(weight) {
-            self.give_back_to_the_line(weight);
-        }
+    /// A call ended that still holds its permits.
+    #[inline(never)]
+    fn learn(
+        &self,
+        learner: &Mutex<(Learner, Dice)>,
+        share: &Share,
+        now: Instant,
+        Ended { took, dropped }: Ended,
+    ) -> Option<Change> {
+        let (full, in_flight) = (self.count.is_full(), share.in_flight);
+        let mut guard = locked(learner);
+        let (learner, Dice(dice)) = &mut *guard;
+        let change = learner.learn(Sample { now, rtt: took, in_flight, full, dropped }, &mut **dice)?;
+        self.set_capacity(change.to, Some(guard));
+        Some(change)
     }
 
-    fn give_back_to_the_line(&self, weight: u32) {
+    /// A permit of a plain limit came back: to one waiter, with one lock.
+    #[inline(never)]
+    fn hand_on(&self) {
         let mut gate = self.lock();
-        gate.leave_plain(weight);
         let Some(waker) = gate.next_plain() else { return };
         let more = gate.may_have_next();
         drop(gate);
@@ -193,9 +258,11 @@ impl Semaphore {
     }
 }
 
-/// What a call of a plain limit holds: nobody asks for more than how much.
-fn plain_share(weight: u32) -> Share {
-    Share { weight, class: 0, in_flight: 0 }
+/// No code of others runs under these locks but `Waker::clone`, limiters and dice, so a poisoned state is a consistent one. Wakers are
+/// woken and dropped without them.
+#[inline]
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A wait for a permit; see [`Semaphore::acquire`].
@@ -210,22 +277,27 @@ pub struct Acquire<'a> {
 impl<'a> Acquire<'a> {
     /// When the call must leave the line, by its deadline; [`Instant::NEVER`] if the queue does not care.
     pub(super) fn leaves(&self) -> Instant {
-        if self.semaphore.plain { Instant::NEVER } else { self.semaphore.lock().leaves(&self.ticket) }
+        if self.semaphore.ruled { self.semaphore.lock().leaves(&self.ticket) } else { Instant::NEVER }
     }
 
     #[inline]
     fn arrive(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'a>, Reason>> {
-        if !self.semaphore.plain {
-            return self.arrive_by_rules(cx);
+        let semaphore = self.semaphore;
+        match semaphore.take(&self.ticket) {
+            Some(share) => Poll::Ready(Ok(Permit { semaphore, share })),
+            None if semaphore.ruled => self.arrive_by_rules(cx),
+            None => self.arrive_in_line(cx),
         }
-        let (semaphore, weight) = (self.semaphore, self.ticket.weight);
-        let permit = || Poll::Ready(Ok(Permit { semaphore, share: plain_share(weight) }));
-        if semaphore.count.take(weight) == Some(true) {
-            return permit();
-        }
+    }
+
+    #[inline(never)]
+    fn arrive_in_line(&mut self, cx: &Context<'_>) -> Poll<Result<Permit<'a>, Reason>> {
+        let semaphore = self.semaphore;
+        let Ticket { weight, class, .. } = self.ticket;
         let mut gate = semaphore.lock();
         if gate.enter_plain(weight) {
-            return permit();
+            let share = Share { weight, class, in_flight: gate.out() };
+            return Poll::Ready(Ok(Permit { semaphore, share }));
         }
         self.key = Some(gate.wait_plain(self.ticket, || cx.waker().clone())?);
         Poll::Pending
@@ -316,28 +388,28 @@ pub struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Whether its limit is plain: then nobody learns from how the call ended.
-    pub fn is_plain(&self) -> bool {
-        self.semaphore.plain
-    }
-
     /// Gives the permit back at `now` and tells the limiter that the call took `took`, and whether it was dropped; `None`
     /// if there is nothing to learn from it. The limit may move.
     pub fn give_back(self, now: Instant, took: Option<Duration>, dropped: bool) -> Option<Change> {
-        let (semaphore, share) = (self.semaphore, self.share);
+        let (semaphore, share) = (self.semaphore, self.into_share());
+        semaphore.give_back(&share, now, took.map(|took| Ended { took, dropped }))
+    }
+
+    /// What it stands for; whoever takes it gives it back.
+    pub(super) fn into_share(self) -> Share {
+        let share = self.share;
         // Nothing is owned: only the giving back must not happen twice.
         std::mem::forget(self);
-        semaphore.give_back(share, Some(now), took.map(|took| Ended { took, dropped }))
+        share
     }
 }
 
 impl Drop for Permit<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.semaphore.plain {
-            self.semaphore.give_back_plain(self.share.weight);
-        } else {
-            self.semaphore.give_back(self.share, None, None);
+        match self.semaphore.is_plain() {
+            true => self.semaphore.give_back_plain(self.share.weight),
+            false => _ = self.semaphore.give_back(&self.share, Instant::ZERO, None),
         }
     }
 }

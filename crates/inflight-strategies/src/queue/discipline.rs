@@ -85,7 +85,9 @@ impl Discipline {
             pid.on_done();
         }
         let Some(took) = took else { return };
-        self.service.on_completed(took);
+        if let Bound::Little(_) = self.config.bound {
+            self.service.on_completed(took);
+        }
         if let Some(deadline) = &mut self.deadline {
             deadline.on_completed(took);
         }

@@ -108,18 +108,31 @@ impl Budget {
 
 /// A budget that several layers draw on.
 #[derive(Clone, Debug)]
-pub struct SharedBudget(Arc<Mutex<Budget>>);
+pub struct SharedBudget {
+    /// Whether it is in proportion to the requests.
+    counts_requests: bool,
+    account: Arc<Mutex<Budget>>,
+}
 
 impl SharedBudget {
     /// # Panics
     /// If `config` is not valid.
     pub fn new(config: BudgetConfig) -> Self {
         config.validate().expect("a valid budget");
-        SharedBudget(Arc::new(Mutex::new(Budget::new(config))))
+        let counts_requests = matches!(config, BudgetConfig::Ratio(_));
+        SharedBudget { counts_requests, account: Arc::new(Mutex::new(Budget::new(config))) }
+    }
+
+    /// A request begins. Who does not count requests does not ask for the time either.
+    #[inline]
+    pub(crate) fn on_request(&self, now: impl FnOnce() -> Instant) {
+        if self.counts_requests {
+            self.lock().on_request(now());
+        }
     }
 
     /// Nothing but arithmetic happens under this lock.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Budget> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

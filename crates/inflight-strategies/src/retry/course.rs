@@ -32,14 +32,18 @@ pub enum Next {
 }
 
 impl Course {
-    /// A request begins.
-    pub fn begin(config: &Config, budget: &mut Budget, now: Instant) -> Course {
-        budget.on_request(now);
+    /// A request begins, of which the budget was told.
+    pub fn begin(config: &Config) -> Course {
         Course { attempt: 0, spent: None, delays: Delays::new(config.backoff) }
     }
 
-    /// An attempt ended with `outcome`; `asked` is the wait that a rejection asked for.
-    pub fn on_outcome(
+    /// An attempt answered.
+    pub fn on_success(&self, budget: &mut Budget) {
+        budget.on_success(self.spent);
+    }
+
+    /// An attempt ended with `outcome`, which is no answer; `asked` is the wait that a rejection asked for.
+    pub fn on_failure(
         &mut self,
         config: &Config,
         budget: &mut Budget,
@@ -47,9 +51,6 @@ impl Course {
         asked: Option<Duration>,
         rng: &mut impl Rng,
     ) -> Next {
-        if outcome == Outcome::Completed {
-            budget.on_success(self.spent);
-        }
         if !config.on.includes(outcome) {
             return Next::Answer;
         }
@@ -87,9 +88,16 @@ mod tests {
 
     /// What happens to one request whose attempts end so.
     fn course(config: &Config, budget: &mut Budget, outcomes: &[Outcome]) -> Vec<Next> {
-        let mut course = Course::begin(config, budget, Instant::ZERO);
-        let step = |o: &Outcome| course.on_outcome(config, budget, (Instant::ZERO, *o), None, &mut One);
-        outcomes.iter().map(step).collect()
+        budget.on_request(Instant::ZERO);
+        let mut course = Course::begin(config);
+        let mut step = |outcome: &Outcome| {
+            if *outcome == Completed {
+                course.on_success(budget);
+                return Next::Answer;
+            }
+            course.on_failure(config, budget, (Instant::ZERO, *outcome), None, &mut One)
+        };
+        outcomes.iter().map(&mut step).collect()
     }
 
     fn tokens(budget: &Budget) -> u32 {
@@ -168,9 +176,9 @@ mod tests {
         let mut budget = Budget::new(c.budget);
         assert_eq!(course(&c, &mut budget, &[rejected]), [Next::Answer]);
         c.on.rejected = true;
-        let mut course = Course::begin(&c, &mut budget, Instant::ZERO);
+        let mut course = Course::begin(&c);
         let asked = Some(Duration::from_secs(7));
-        let next = course.on_outcome(&c, &mut budget, (Instant::ZERO, rejected), asked, &mut One);
+        let next = course.on_failure(&c, &mut budget, (Instant::ZERO, rejected), asked, &mut One);
         assert_eq!(next, again(1, 7));
     }
 }

@@ -10,11 +10,14 @@ use crate::{
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Puts retries around a service. All services made by one layer share its budget and its pace.
-#[derive(Clone, Debug)]
-pub struct RetryLayer<C, D, O = ()> {
+#[derive(Debug)]
+pub struct RetryLayer<C, D, O = ()>(Arc<Shared<C, D, O>>);
+
+#[derive(Debug)]
+struct Shared<C, D, O> {
     config: Config,
     budget: SharedBudget,
-    pace: Option<Arc<Mutex<RateLimiter>>>,
+    pace: Option<Mutex<RateLimiter>>,
     clock: C,
     chance: D,
     observer: O,
@@ -36,24 +39,35 @@ impl<C: Clock, D, O> RetryLayer<C, D, O> {
     /// If `config` is not valid.
     pub fn with_budget(config: Config, budget: SharedBudget, clock: C, chance: D, observer: O) -> Self {
         config.validate().expect("a valid retry");
-        let pace = matches!(config.pace, Pace::Adaptive)
-            .then(|| Arc::new(Mutex::new(RateLimiter::new(clock.now()))));
-        RetryLayer { config, budget, pace, clock, chance, observer }
+        let pace = matches!(config.pace, Pace::Adaptive).then(|| Mutex::new(RateLimiter::new(clock.now())));
+        RetryLayer(Arc::new(Shared { config, budget, pace, clock, chance, observer }))
     }
 }
 
-impl<S, C: Clone, D: Clone, O: Clone> Layer<S> for RetryLayer<C, D, O> {
+impl<C, D, O> Clone for RetryLayer<C, D, O> {
+    fn clone(&self) -> Self {
+        RetryLayer(self.0.clone())
+    }
+}
+
+impl<S, C, D, O> Layer<S> for RetryLayer<C, D, O> {
     type Service = Retry<S, C, D, O>;
     fn layer(&self, inner: S) -> Self::Service {
-        Retry { inner, shared: self.clone() }
+        Retry { inner, layer: self.clone() }
     }
 }
 
 /// A service that is called again.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Retry<S, C, D, O = ()> {
     inner: S,
-    shared: RetryLayer<C, D, O>,
+    layer: RetryLayer<C, D, O>,
+}
+
+impl<S: Clone, C, D, O> Clone for Retry<S, C, D, O> {
+    fn clone(&self) -> Self {
+        Retry { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
 }
 
 impl<Request, S, C, D, O, T, E> Service<Request> for Retry<S, C, D, O>
@@ -70,22 +84,30 @@ where
     type Error = Failure<E>;
 
     async fn call(&self, request: Request) -> Result<T, Failure<E>> {
-        let RetryLayer { config, budget, clock, chance, observer, .. } = &self.shared;
+        let Shared { config, budget, pace, clock, chance, observer } = &*self.layer.0;
         let (mut watch, mut dice) = (observer.observe(&request), None);
-        let begun = clock.now();
-        let mut course = Course::begin(config, &mut budget.lock(), begun);
-        let (mut attempt, mut kind) = (0, Kind::First);
+        budget.on_request(|| clock.now());
+        let (mut course, mut attempt, mut kind) = (Course::begin(config), 0, Kind::First);
         loop {
-            self.shared.keep_pace(kind).await;
+            if let Some(pace) = pace {
+                let now = clock.now();
+                let wait = lock(pace).acquire(now, kind);
+                clock.sleep_until(now + wait).await;
+            }
             let result = self.inner.call(request.attempt(attempt)).await;
             let outcome = Outcome::of(&result);
-            // What is answered needs no time.
-            let now = if outcome == Outcome::Completed { begun } else { clock.now() };
-            self.shared.on_answer(outcome);
+            if let Some(pace) = pace {
+                lock(pace).on_answer(clock.now(), matches!(outcome, Outcome::Rejected(_)));
+            }
+            if outcome == Outcome::Completed {
+                course.on_success(&mut budget.lock());
+                return result;
+            }
+            let now = clock.now();
             let asked = result.as_ref().err().and_then(Failure::retry_after);
             let next = {
                 let mut dice = WhenThrown { chance, request: &request, dice: &mut dice };
-                course.on_outcome(config, &mut budget.lock(), (now, outcome), asked, &mut dice)
+                course.on_failure(config, &mut budget.lock(), (now, outcome), asked, &mut dice)
             };
             let after = match next {
                 Next::Answer => return result,
@@ -108,23 +130,6 @@ fn retry_of(outcome: Outcome) -> Kind {
     match outcome {
         Outcome::TimedOut => Kind::RetryAfterTimeout,
         _ => Kind::Retry,
-    }
-}
-
-impl<C: Clock, D, O> RetryLayer<C, D, O> {
-    /// Waits until the attempt may be sent.
-    async fn keep_pace(&self, kind: Kind) {
-        if let Some(pace) = &self.pace {
-            let now = self.clock.now();
-            let wait = lock(pace).acquire(now, kind);
-            self.clock.sleep_until(now + wait).await;
-        }
-    }
-
-    fn on_answer(&self, outcome: Outcome) {
-        if let Some(pace) = &self.pace {
-            lock(pace).on_answer(self.clock.now(), matches!(outcome, Outcome::Rejected(_)));
-        }
     }
 }
 

@@ -25,7 +25,7 @@
 //!
 //! **Slow services.** Start higher: `initial = 20` for a service of 750 ms, or the first seconds are spent waiting.
 
-use super::{Limiter, Range, Sample};
+use super::{Arrivals, Limiter, Range, Sample};
 use crate::{
     event::Cause,
     rt::{Instant, Rng},
@@ -144,8 +144,8 @@ impl Limiter for Arc {
         self.limit
     }
 
-    fn on_arrival(&mut self, _: Instant, in_flight: u32, _: &mut dyn Rng) {
-        self.latest.reached |= in_flight + 1 >= self.limit;
+    fn arrivals(&mut self) -> Option<&mut dyn Arrivals> {
+        Some(self)
     }
 
     fn on_sample(&mut self, sample: &Sample, _: &mut dyn Rng) -> Cause {
@@ -174,6 +174,12 @@ impl Limiter for Arc {
     }
 }
 
+impl Arrivals for Arc {
+    fn on_arrival(&mut self, _: Instant, in_flight: u32) {
+        self.latest.reached |= in_flight + 1 >= self.limit;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::testing::*, *};
@@ -199,7 +205,7 @@ mod tests {
         let mut arc = Arc::new(Config::default());
         let calls = [at(0, 100, false), at(100, 100, false), at(150, 100, false), at(200, 100, false)];
         assert_eq!(limits(&mut arc, &calls), [1; 4], "nobody came to the limit");
-        arc.on_arrival(Instant::ZERO, 0, &mut Shows(0));
+        arc.on_arrival(Instant::ZERO, 0);
         assert_eq!(limits(&mut arc, &[at(250, 100, false), at(300, 100, false)]), [1, 2]);
     }
 

@@ -23,7 +23,7 @@
 //!
 //! **Slow services.** At 20/s a bucket of 100 ms holds two calls. Take a window of 60 s in 12 buckets.
 
-use super::{Limiter, Sample};
+use super::{Arrivals, Limiter, Sample};
 use crate::{
     event::Cause,
     limit::MAX_PERMITS,
@@ -190,7 +190,13 @@ impl Limiter for Bbr {
         Cause::Latency
     }
 
-    fn on_arrival(&mut self, now: Instant, in_flight: u32, _: &mut dyn Rng) {
+    fn arrivals(&mut self) -> Option<&mut dyn Arrivals> {
+        Some(self)
+    }
+}
+
+impl Arrivals for Bbr {
+    fn on_arrival(&mut self, now: Instant, in_flight: u32) {
         // A call that finds no more than the limit may go in, so one more than the limit may be there.
         let open = !self.drops(now, in_flight);
         let counts = self.dropping_since.is_some() || self.loaded.unwrap_or(in_flight >= self.config.trigger);
@@ -273,7 +279,7 @@ mod tests {
     fn the_limit_admits_whom_the_reference_admits() {
         let mut bbr = filled(|i| (i + 1) * 100);
         for in_flight in [0, 1, 2, 53, 54, 55, 80] {
-            bbr.on_arrival(at(900), in_flight, &mut Shows(0));
+            bbr.on_arrival(at(900), in_flight);
             let drops = bbr.clone().drops(at(900), in_flight);
             assert_eq!(in_flight >= bbr.limit(), drops, "{in_flight} against {}", bbr.limit());
         }

@@ -261,8 +261,7 @@ impl Limiter for Correlation {
 
     fn on_sample(&mut self, sample: &Sample, dice: &mut dyn Rng) -> Cause {
         if !sample.dropped {
-            let rtt = u64::try_from(sample.rtt.as_nanos()).unwrap_or(u64::MAX).max(1);
-            self.recent.add(rtt, sample.in_flight, dice);
+            self.recent.add(sample.nanos(), sample.in_flight, dice);
         }
         if sample.now <= self.ends || self.recent.count < u64::from(self.config.samples) {
             return Cause::Headroom;

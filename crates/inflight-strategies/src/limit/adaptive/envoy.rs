@@ -30,7 +30,7 @@
 //! **Slow services.** `probe-samples` · service / `min` is the time that a measurement takes. At 750 ms take 15 samples at a
 //! minimum of 6, and update once per second: an update of 100 ms sees two or three calls at 20/s.
 
-use super::{Limiter, Range, Sample, histogram::Histogram};
+use super::{Arrivals, Limiter, Range, Sample, histogram::Histogram};
 use crate::units;
 use crate::{
     event::Cause,
@@ -245,7 +245,13 @@ impl Limiter for Envoy {
         }
     }
 
-    fn on_arrival(&mut self, now: Instant, _: u32, _: &mut dyn Rng) {
+    fn arrivals(&mut self) -> Option<&mut dyn Arrivals> {
+        Some(self)
+    }
+}
+
+impl Arrivals for Envoy {
+    fn on_arrival(&mut self, now: Instant, _: u32) {
         self.catch_up(now);
     }
 }
@@ -270,7 +276,7 @@ mod tests {
 
         fn advance(&mut self, time: Duration) {
             self.now = self.now + time;
-            self.envoy.on_arrival(self.now, 0, &mut Shows(self.dice));
+            self.envoy.on_arrival(self.now, 0);
         }
 
         fn sample(&mut self, rtt: Duration, times: u32) {

@@ -61,6 +61,15 @@ pub struct Sample {
     pub dropped: bool,
 }
 
+impl Sample {
+    /// The round trip in nanoseconds: at least one, at most 584 years.
+    #[inline]
+    fn nanos(&self) -> u64 {
+        let nanos = self.rtt.as_secs().checked_mul(1_000_000_000);
+        nanos.map_or(u64::MAX, |nanos| nanos.saturating_add(u64::from(self.rtt.subsec_nanos()))).max(1)
+    }
+}
+
 /// Finds a limit. Pure: it is told the time, samples and dice.
 pub trait Limiter: fmt::Debug + Send {
     /// The limit now; at least 1.
@@ -69,10 +78,16 @@ pub trait Limiter: fmt::Debug + Send {
     /// A call ended; what moved the limit, if it moved.
     fn on_sample(&mut self, sample: &Sample, dice: &mut dyn Rng) -> Cause;
 
-    /// A call comes at `now` and finds `in_flight` permits out. For limiters with a timetable.
-    fn on_arrival(&mut self, now: Instant, in_flight: u32, dice: &mut dyn Rng) {
-        let _ = (now, in_flight, dice);
+    /// The part of it that hears of arrivals, if it has one. What has none costs arrivals nothing.
+    fn arrivals(&mut self) -> Option<&mut dyn Arrivals> {
+        None
     }
+}
+
+/// The part of a limiter that hears of arrivals: it has a timetable, or looks at what they find.
+pub trait Arrivals {
+    /// A call comes at `now` and finds `in_flight` permits out.
+    fn on_arrival(&mut self, now: Instant, in_flight: u32);
 }
 
 /// Where a limit starts and between what it stays, in permits.

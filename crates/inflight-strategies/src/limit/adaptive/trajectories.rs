@@ -221,7 +221,7 @@ fn vector(config: arc::Config, drops: u64, gap: u64) -> u64 {
         let dropped = knuth.below(drops) == 0;
         now += knuth.below(gap);
         let now = Instant::from_nanos(now);
-        limiter.on_arrival(now, in_flight, &mut Shows(0));
+        limiter.on_arrival(now, in_flight);
         let sample = Sample { now, rtt, in_flight, full: false, dropped };
         limits(&mut limiter, &[sample]).into_iter().for_each(|limit| fnv.add(limit));
     }

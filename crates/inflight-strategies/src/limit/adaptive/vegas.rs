@@ -92,18 +92,19 @@ impl Vegas {
         Vegas { config, limit: f64::from(config.range.initial), shortest: 0, calls: 0, jitter: None }
     }
 
-    /// What the limit becomes with a queue of `queue` calls, and why; `None`: it stays.
-    fn aim(&self, queue: i64, sample: &Sample) -> Option<(f64, Cause)> {
+    /// What the limit becomes, and why, after a call that took `rtt`, in nanoseconds; `None`: it stays.
+    fn aim(&self, rtt: u64, sample: &Sample) -> Option<(f64, Cause)> {
         let Config { alpha, beta, threshold, decrease, .. } = self.config;
+        if !sample.dropped && f64::from(sample.in_flight) * 2.0 < self.limit {
+            return None;
+        }
         let steps = log10_steps(self.limit as u32);
         let less = || decrease.map_or(self.limit - f64::from(steps), |factor| self.limit * factor);
-        let bound = |fixed: Option<u32>, times: u32| fixed.unwrap_or(times * steps);
         if sample.dropped {
             return Some((less(), Cause::Drop));
         }
-        if f64::from(sample.in_flight) * 2.0 < self.limit {
-            return None;
-        }
+        let queue = (self.limit * (1.0 - self.shortest as f64 / rtt as f64)).ceil() as i64;
+        let bound = |fixed: Option<u32>, times: u32| fixed.unwrap_or(times * steps);
         if queue <= i64::from(bound(threshold, 1)) {
             Some((self.limit + f64::from(bound(beta, 6)), Cause::Headroom))
         } else if queue < i64::from(bound(alpha, 3)) {
@@ -123,7 +124,7 @@ impl Limiter for Vegas {
 
     fn on_sample(&mut self, sample: &Sample, dice: &mut dyn Rng) -> Cause {
         let Config { range, smoothing, probe, .. } = self.config;
-        let rtt = u64::try_from(sample.rtt.as_nanos()).unwrap_or(u64::MAX).max(1);
+        let rtt = sample.nanos();
         self.calls += 1;
         let jitter = *self.jitter.get_or_insert_with(|| 0.5 + dice.unit() / 2.0);
         if jitter * f64::from(probe) * self.limit <= f64::from(self.calls) {
@@ -136,8 +137,7 @@ impl Limiter for Vegas {
             self.shortest = rtt;
             return Cause::Headroom;
         }
-        let queue = (self.limit * (1.0 - self.shortest as f64 / rtt as f64)).ceil() as i64;
-        let Some((aim, why)) = self.aim(queue, sample) else { return Cause::Headroom };
+        let Some((aim, why)) = self.aim(rtt, sample) else { return Cause::Headroom };
         let aim = aim.min(f64::from(range.max)).max(f64::from(range.min));
         self.limit = (1.0 - smoothing) * self.limit + smoothing * aim;
         why

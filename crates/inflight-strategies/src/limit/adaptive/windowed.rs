@@ -26,7 +26,7 @@
 //! **Slow services.** At 20/s a window of 1 s has 20 calls, and the mean of 20 draws of U(300, 1200) ms still has a standard
 //! error of 58 ms. Take windows of several seconds where the limit may move slowly.
 
-use super::{Config as Inner, Limiter, Sample};
+use super::{Arrivals, Config as Inner, Limiter, Sample};
 use crate::units;
 use crate::{
     event::Cause,
@@ -189,8 +189,8 @@ impl Limiter for Windowed {
         self.inner.on_sample(&whole, dice)
     }
 
-    fn on_arrival(&mut self, now: Instant, in_flight: u32, dice: &mut dyn Rng) {
-        self.inner.on_arrival(now, in_flight, dice);
+    fn arrivals(&mut self) -> Option<&mut dyn Arrivals> {
+        self.inner.arrivals()
     }
 }
 

@@ -42,6 +42,15 @@
 //! Errors become [`Failure`]: those of the inner service are [`Failure::Failed`], unless a [`Judge`] knows better, for instance
 //! that an answer of 503 is none. Strategies that belong together go into one tuple: they share one list of failures, and one
 //! allocation per call. A second `TowerLayer` around the first one takes [`Failures`] as its judge.
+//!
+//! # Without an allocation
+//!
+//! A limit or a timeout that stands alone need not box its calls: [`TowerLayer::direct`] is the same strategy with the same promises,
+//! but the call of the inner service begins in `call`, not when its future is polled, and only a call that has to wait is boxed.
+
+mod direct;
+
+pub use direct::{Alone, Direct, DirectService, LimitedCall, TimedCall};
 
 use crate::service::{BoxCall, Failure, Layer, Service};
 use std::{
@@ -108,6 +117,14 @@ impl<L, J> TowerLayer<L, J> {
     pub fn judging<K>(self, judge: K) -> TowerLayer<L, K> {
         TowerLayer { layer: self.layer, judge }
     }
+
+    /// The same strategy, whose calls are not boxed unless they have to wait: for a limit or a timeout that stands alone.
+    pub fn direct(self) -> Direct<L, J>
+    where
+        L: Alone,
+    {
+        Direct(self)
+    }
 }
 
 impl<L, J: Clone> Clone for TowerLayer<L, J> {
@@ -153,11 +170,32 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let next = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, next);
-        let native = self.shared.layer.layer(Called::new(ready, self.shared.judge.clone()));
+        self.shared.boxed(take_ready(&mut self.inner), request)
+    }
+}
+
+/// The service that was readied; a clone takes its place.
+fn take_ready<S: Clone>(inner: &mut S) -> S {
+    let next = inner.clone();
+    mem::replace(inner, next)
+}
+
+impl<L, J: Clone> TowerLayer<L, J> {
+    /// The call of a service that was readied.
+    fn boxed<S, Request, N>(&self, ready: S, request: Request) -> BoxCall<'static, N::Response, N::Error>
+    where
+        Request: Send + 'static,
+        L: Layer<Called<S, J>, Service = N>,
+        N: Service<Request> + 'static,
+    {
+        let native = self.layer.layer(Called::new(ready, self.judge.clone()));
         Box::pin(async move { native.call(request).await })
     }
+}
+
+/// What a result means to strategies.
+fn judged<T, E, J: Judge<T, E>>(judge: &J, result: Result<T, E>) -> Result<T, Failure<J::Fault>> {
+    result.map_err(|error| judge.error(error)).and_then(|answer| judge.answer(answer))
 }
 
 /// A tower service as a [`Service`] of this crate, under its strategies.
@@ -229,7 +267,7 @@ where
                 Err(error) => Err(error),
             },
         };
-        answer.map_err(|error| self.judge.error(error)).and_then(|answer| self.judge.answer(answer))
+        judged(&self.judge, answer)
     }
 }
 
