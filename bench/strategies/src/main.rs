@@ -1,7 +1,8 @@
 //! What a call costs behind each strategy, beside others that do the same. `cargo bench -p inflight-strategies` runs it.
 //!
 //! Every lane makes calls of a service that does nothing, one after the other. Lanes take turns, in rounds. Printed are nanoseconds
-//! (the fastest round: other programs on the machine only make it slower), instructions (callgrind, which they do not change) and
+//! (the fastest round: other programs on the machine only make it slower, and so do frames that happen to cross cache lines, so that
+//! rounds begin at different depths of the stack), instructions (callgrind, which they do not change) and
 //! allocations per call.
 
 mod children;
@@ -31,11 +32,23 @@ fn nanos(lane: &Lane, calls: u64) -> f64 {
     start.elapsed().as_nanos() as f64 / calls as f64
 }
 
+/// The same with a stack that begins elsewhere.
+#[inline(never)]
+fn deeper<const BYTES: usize>(lane: &Lane) -> f64 {
+    let room = std::hint::black_box([0u8; BYTES]);
+    let nanos = nanos(lane, CALLS);
+    std::hint::black_box(&room);
+    nanos
+}
+
+/// Where a frame crosses cache lines is luck, and costs some nanoseconds: every lane has its share of it.
+const DEPTHS: [fn(&Lane) -> f64; 4] = [deeper::<16>, deeper::<32>, deeper::<48>, deeper::<64>];
+
 fn measure(count_instructions: bool) -> Vec<Cost> {
     let mut fastest = vec![f64::INFINITY; LANES.len()];
-    for _ in 0..ROUNDS {
+    for round in 0..ROUNDS {
         for (lane, fastest) in LANES.iter().zip(&mut fastest) {
-            *fastest = fastest.min(nanos(lane, CALLS));
+            *fastest = fastest.min(DEPTHS[round % DEPTHS.len()](lane));
         }
     }
     let costs = fastest.into_iter().enumerate().map(|(index, nanos)| Cost {

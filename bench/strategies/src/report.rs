@@ -32,6 +32,8 @@ pub fn print(costs: &[Cost]) -> ExitCode {
     }
     println!("ratio: to the fastest peer of the row, or to its first line if there is none");
     println!();
+    println!("bars: in each row ours is at least as fast as the fastest peer (noise: 5 %), as what it is and behind tower;");
+    println!("acquire and release take less than {ACQUIRE} ns; a stack of six allocates at most {ALLOCATIONS} times per call");
     let mut holds = true;
     for row in &rows {
         let Some((peer, theirs)) = fastest(row) else { continue };
@@ -66,6 +68,6 @@ fn fastest<'a>(row: &[(&'a Lane, &'a Cost)]) -> Option<(&'a Lane, &'a Cost)> {
 }
 
 fn told(holds: bool, what: &str, value: f64, bound: f64, unit: &str) -> bool {
-    println!("{} {what}: {value:.1} of {bound:.1} {unit}", if holds { '✓' } else { '✗' });
+    println!("{:<7}{what}: {value:.1} of {bound:.1} {unit}", if holds { "MET" } else { "MISSED" });
     holds
 }

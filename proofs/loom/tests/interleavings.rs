@@ -3,7 +3,10 @@
 use inflight_strategies::{
     coalesce::{CoalesceLayer, Key},
     hedge::tied::{Tied, TiedCalls, Twin},
-    limit::{Config, Queue, Semaphore},
+    limit::{
+        Config, Permits, Queue, Semaphore,
+        adaptive::{self, Range, aimd},
+    },
     queue::{self, Order},
     rt::{Clock, Instant, Rng},
     service::{Failure, Layer as _, Service},
@@ -12,7 +15,10 @@ use loom::{
     future::block_on,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{
+            AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     thread,
 };
@@ -20,6 +26,7 @@ use std::{
     future::{Future, Ready, poll_fn, ready},
     pin::pin,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 fn model(test: impl Fn() + Sync + Send + 'static) {
@@ -35,14 +42,23 @@ impl Rng for Middle {
     }
 }
 
-/// A plain limit, and one with rules.
-fn both(capacity: u32, test: fn(Arc<Semaphore>)) {
+/// A plain limit, one with rules, and one that a limiter finds: always the same.
+fn all(capacity: u32, test: fn(Arc<Semaphore>)) {
     model(move || test(Arc::new(Semaphore::new(capacity, None))));
     model(move || {
         let config = Config::fixed(capacity, Queue::Unbounded);
         let config = Config { queue: queue::Config { order: Order::Lifo, ..config.queue }, ..config };
         test(Arc::new(Semaphore::with(&config, Box::new(Middle))));
     });
+    model(move || test(Arc::new(found(capacity, capacity))));
+}
+
+/// A limit from 1 to `max` that grows with every call that ends.
+fn found(initial: u32, max: u32) -> Semaphore {
+    let range = Range { initial, min: 1, max };
+    let permits = Permits::Adaptive(adaptive::Config::Aimd(aimd::Config { range, ..Default::default() }));
+    let config = Config { permits, ..Config::fixed(1, Queue::Unbounded) };
+    Semaphore::with(&config, Box::new(Middle))
 }
 
 /// Takes a permit, is inside for a moment, gives it back.
@@ -53,9 +69,26 @@ fn visit(semaphore: &Semaphore, inside: &AtomicUsize, most: usize) {
     drop(permit);
 }
 
+/// Whoever is alone inside adds one without any ordering of its own: nothing is lost if the next one sees what the last one wrote.
+#[test]
+fn what_one_call_wrote_the_next_one_sees() {
+    all(1, |semaphore| {
+        let sum = Arc::new(AtomicUsize::new(0));
+        let adds = |semaphore: &Semaphore, sum: &AtomicUsize| {
+            let _permit = block_on(semaphore.acquire()).expect("the line has no bound");
+            sum.store(sum.load(Relaxed) + 1, Relaxed);
+        };
+        let (other, theirs) = (semaphore.clone(), sum.clone());
+        let thread = thread::spawn(move || adds(&other, &theirs));
+        adds(&semaphore, &sum);
+        thread.join().expect("no panic");
+        assert_eq!(sum.load(Relaxed), 2);
+    });
+}
+
 #[test]
 fn never_more_inside_than_the_limit_and_nobody_is_forgotten() {
-    both(1, |semaphore| {
+    all(1, |semaphore| {
         let inside = Arc::new(AtomicUsize::new(0));
         let threads: Vec<_> = (0..2)
             .map(|_| {
@@ -71,7 +104,7 @@ fn never_more_inside_than_the_limit_and_nobody_is_forgotten() {
 
 #[test]
 fn a_wait_that_is_given_up_takes_no_permit_along() {
-    both(1, |semaphore| {
+    all(1, |semaphore| {
         let other = semaphore.clone();
         let gives_up = thread::spawn(move || {
             let mut wait = pin!(other.acquire());
@@ -102,7 +135,7 @@ fn a_permit_that_is_free_is_found_at_once() {
 
 #[test]
 fn a_limit_that_rises_lets_those_in_who_wait() {
-    both(1, |semaphore| {
+    all(1, |semaphore| {
         let other = semaphore.clone();
         let held = block_on(semaphore.acquire()).expect("free");
         let waits = thread::spawn(move || visit(&other, &AtomicUsize::new(0), 1));
@@ -110,6 +143,22 @@ fn a_limit_that_rises_lets_those_in_who_wait() {
         waits.join().expect("nobody gives a permit back");
         drop(held);
         assert_eq!((semaphore.in_flight(), semaphore.limit()), (0, 2));
+    });
+}
+
+#[test]
+fn a_limiter_that_learns_from_two_at_once_lets_in_as_many_as_it_says() {
+    model(|| {
+        let semaphore = Arc::new(found(1, 3));
+        let other = semaphore.clone();
+        let learns = |semaphore: &Semaphore| {
+            let permit = block_on(semaphore.acquire()).expect("the line has no bound");
+            permit.give_back(Instant::ZERO, Some(Duration::from_millis(1)), false);
+        };
+        let thread = thread::spawn(move || learns(&other));
+        learns(&semaphore);
+        thread.join().expect("no panic");
+        assert_eq!((semaphore.in_flight(), semaphore.waiting(), semaphore.limit()), (0, 0, 3));
     });
 }
 

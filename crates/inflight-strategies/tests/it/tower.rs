@@ -10,7 +10,7 @@ use inflight_strategies::{
         self,
         tied::{Begin, Tied, TiedCalls, Twin},
     },
-    limit::{Config, LimitLayer, Queue},
+    limit::{Config, LimitLayer, Permits, Queue, adaptive},
     observe::Observe,
     retry,
     rt::{Clock as _, Instant},
@@ -421,6 +421,67 @@ async fn every_strategy_is_a_tower_layer() {
         ),
     )
     .await;
+}
+
+/// How 24 calls end that come every 3 ms, fail, panic, or go away.
+async fn ends<S>(service: S) -> Vec<String>
+where
+    S: Service<Request, Response = u32, Error = Failure<&'static str>, Future: Send> + Clone + Send + 'static,
+{
+    let calls = (0..24).map(|i: u64| {
+        let mut service = service.clone();
+        let does = [Does::Answers, Does::Answers, Does::Fails, Does::Answers, Does::Panics][i as usize % 5];
+        tokio::spawn(async move {
+            tokio::time::sleep(ms(i * 3)).await;
+            let call = service.ready().await.expect("ready").call(request(does, i * 7 % 23));
+            tokio::time::timeout(ms(i * 5 % 31 + 1), call).await
+        })
+    });
+    let mut ends = Vec::new();
+    for call in calls.collect::<Vec<_>>() {
+        ends.push(format!("{:?}", call.await.map_err(|lost| lost.is_panic())));
+    }
+    ends
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_without_a_box_end_as_those_in_one() {
+    let time = |late| TimeoutLayer::new(timeout::Config { after: ms(9), late }, World::new(), ());
+    let vegas = || {
+        let permits = Permits::Adaptive(adaptive::Config::Vegas(adaptive::vegas::Config::default()));
+        LimitLayer::new(Config { permits, ..Config::fixed(1, Queue::Bounded(2)) }, World::new(), ())
+    };
+    macro_rules! same {
+        ($layer:expr, $most:expr) => {
+            let probes = [Probe::default(), Probe::default()];
+            let used = probes.each_ref().map(|probe| probe.used.clone());
+            let [boxed, direct] = probes;
+            let found = ends(TowerLayer::new($layer).direct().layer(direct)).await;
+            assert_eq!(found, ends(TowerLayer::new($layer).layer(boxed)).await);
+            tokio::time::sleep(ms(50)).await;
+            for used in used {
+                let counts = [count(&used, |used| &used.reserved), count(&used, |used| &used.inside)];
+                assert_eq!(counts, [0, 0], "nothing is left");
+                assert!(count(&used, |used| &used.most_inside) <= $most);
+            }
+        };
+    }
+    same!(limit(2, 0), 2);
+    same!(limit(2, 3), 2);
+    same!(vegas(), 24);
+    same!(time(Late::Cancel), 24);
+    same!(time(Late::Detach), 24);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_a_box_that_is_dropped_takes_no_permit_along() {
+    let probe = Probe::default();
+    let mut service = TowerLayer::new(limit(1, 0)).direct().layer(probe);
+    drop(service.ready().await.expect("ready").call(request(Does::Answers, 5)));
+    let held = service.ready().await.expect("ready").call(request(Does::Answers, 5));
+    let refused = service.ready().await.expect("ready").call(request(Does::Answers, 5)).await;
+    assert!(matches!(refused, Err(Failure::Rejected(r)) if r.why == Reason::LimitReached), "{refused:?}");
+    assert_eq!(held.await, Ok(0));
 }
 
 #[tokio::test(start_paused = true)]
