@@ -61,7 +61,8 @@
 //!
 //! # Dependencies
 //!
-//! None by default; `tower-layer` and `tower-service` with feature `tower`; tokio (`rt`, `time`) and its `pin-project-lite` with `tokio`.
+//! None by default; `tower-layer`, `tower-service` and `pin-project-lite` with feature `tower`, none of which brings another; tokio (`rt`,
+//! `time`) and its `pin-project-lite` with `tokio`.
 //!
 //! ```
 //! use inflight_strategies::{limit, service::Failure, timeout, units::parse_duration};

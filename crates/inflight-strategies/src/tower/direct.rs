@@ -79,12 +79,12 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let limit = &*self.shared.layer;
         // Whoever listens borrows from the call that it listens to: that takes a box.
-        if !<O::Watch<'static> as Watch>::LISTENS {
-            if let Some((share, since)) = limit.enters(&request) {
-                let inside = Inside::new(limit.clone(), share, since, ());
-                let (call, judge) = (self.inner.call(request), self.shared.judge.clone());
-                return LimitedCall { at: At::Inside { call, inside, judge } };
-            }
+        if !<O::Watch<'static> as Watch>::LISTENS
+            && let Some((share, since)) = limit.enters(&request)
+        {
+            let inside = Inside::new(limit.clone(), share, since, ());
+            let (call, judge) = (self.inner.call(request), self.shared.judge.clone());
+            return LimitedCall { at: At::Inside { call, inside, judge } };
         }
         let call = self.shared.boxed(take_ready(&mut self.inner), request);
         LimitedCall { at: At::Boxed { call } }
