@@ -13,9 +13,9 @@ use inflight_strategies::{
     rt::World,
     service::{BoxService, Failure, Layer, Service},
     timeout,
-    units::scaled,
+    units::{format_duration, scaled},
 };
-use std::{future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 /// A layer, as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +67,24 @@ impl LayerSpec {
             LayerSpec::Rate(_) => "rate-limit",
             LayerSpec::Dagor(_) => "dagor",
             LayerSpec::Breakwater(_) => "breakwater",
+        }
+    }
+
+    /// Its name and the knob that matters most.
+    fn words(&self) -> String {
+        let late = |late| if late == timeout::Late::Detach { ", detached" } else { "" };
+        match self {
+            LayerSpec::Limit(c) => match (&c.permits, c.max_wait) {
+                (limit::Permits::Adaptive(_), _) => "an adaptive limit".into(),
+                (limit::Permits::Fixed(n), None) => format!("limit {n}"),
+                (limit::Permits::Fixed(n), Some(wait)) => {
+                    format!("limit {n}, waits {}", format_duration(wait))
+                }
+            },
+            LayerSpec::Timeout(c) => format!("timeout {}{}", format_duration(c.after), late(c.late)),
+            LayerSpec::Deadline(c) => format!("deadline {}{}", format_duration(c.after), late(c.late)),
+            LayerSpec::Retry(c) => format!("{} attempts", c.attempts),
+            layer => layer.name().into(),
         }
     }
 
@@ -197,6 +215,24 @@ impl EndpointSpec {
     pub fn scaled(&self, factor: f64) -> EndpointSpec {
         let scaled = |layers: &[LayerSpec]| layers.iter().map(|l| l.scaled(factor)).collect();
         EndpointSpec { whole: scaled(&self.whole), a: scaled(&self.a), b: scaled(&self.b), ..self.clone() }
+    }
+}
+
+/// What it is made of, in a few words: `A and B as tasks, limit 20 around B`.
+impl fmt::Display for EndpointSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.calls {
+            Calls::Sequential => "A, then B",
+            Calls::Parallel => "A and B as tasks",
+            Calls::Joined => "A and B in one task",
+        })?;
+        for (layers, around) in [(&self.whole, "both"), (&self.a, "A"), (&self.b, "B")] {
+            let words: Vec<String> = layers.iter().map(LayerSpec::words).collect();
+            if !words.is_empty() {
+                write!(f, ", {} around {around}", words.join(" and "))?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -12,7 +12,11 @@ use inflight_lab::{
     experiment::Document,
     tune::{Candidate, Effort, Problem, Score, Standing, Trial, TuneOutcome, best, with_limit},
 };
-use std::{collections::BTreeSet, process::Command, thread};
+use std::{
+    collections::BTreeSet,
+    process::{Command, ExitCode},
+    thread,
+};
 
 const PROFILES: [(&str, &str); 3] = [
     ("sleep", include_str!("../../../experiments/profiles/sleep.toml")),
@@ -24,10 +28,10 @@ const SEEDS: std::ops::Range<u64> = 5_000_000..5_000_012;
 /// How far apart the limits may be.
 const BAR: f64 = 0.1;
 
-fn main() {
+fn main() -> ExitCode {
     // `cargo test --benches` runs benches too: then it only has to start.
     if !std::env::args().any(|word| word == "--bench") {
-        return;
+        return ExitCode::SUCCESS;
     }
     let chosen: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_chosen = |name: &str| chosen.is_empty() || chosen.iter().any(|word| word == name);
@@ -44,6 +48,7 @@ fn main() {
         BAR * 100.0,
         if missed == 0 { "OK" } else { "MISSED" }
     );
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One line about the profile `name`; whether it meets the bar.

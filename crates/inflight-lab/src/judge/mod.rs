@@ -251,8 +251,11 @@ impl Pair {
         let (low, high) = spread.interval(CONFIDENCE);
         let percent = |x: f64| (libm::exp(x) - 1.0) * 100.0;
         let is_same = low <= libm::log(1.0 + SAME) && high >= libm::log(1.0 - SAME);
+        // An interval that reaches beyond both ends could hide a difference of that size.
+        let is_noisy = low < libm::log(1.0 - SAME) && high > libm::log(1.0 + SAME);
+        let noise = if is_noisy { ": too few rounds, or too short, to see 5 %" } else { "" };
         let text = format!(
-            "the same arm twice: {} differs by {:+.1} % ({:+.1} to {:+.1}) over {} rounds",
+            "the same arm twice: {} differs by {:+.1} % ({:+.1} to {:+.1}) over {} rounds{noise}",
             self.name,
             percent(spread.value),
             percent(low),

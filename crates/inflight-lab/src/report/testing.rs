@@ -102,6 +102,10 @@ fn arm(name: &str, in_flight: fn(u32) -> u32, limit: Option<u32>) -> ArmOutcome 
     let round = |number: u64| round(number, &endings, completed, limit, peak);
     ArmOutcome {
         name: name.into(),
+        stack: Some(format!(
+            "A and B as tasks{}",
+            limit.map_or(String::new(), |n| format!(", limit {n} around B"))
+        )),
         offered: 1440 * 6,
         endings: endings.iter().map(|(ending, n)| (*ending, n * 6)).collect(),
         goodput_per_s: endings[&Ending::Completed] as f64 / 20.0,

@@ -27,6 +27,9 @@ const TIMEOUTS: [f64; 3] = [0.75, 1.0, 1.5];
 /// Candidates whose headroom is within this of the best do equally well; the tightest of them is taken.
 pub const EQUAL: f64 = 0.02;
 
+/// So many whose limit is near one lend it their other knobs.
+const NEAR: usize = 3;
+
 /// Points of the frontier whose percentile differs by less than this share, and whose goodput by less than a quarter of it,
 /// are one.
 const ALIKE: f64 = 0.01;
@@ -183,26 +186,39 @@ impl Search {
         centres.iter().flat_map(around).chain(centres.iter().copied()).collect()
     }
 
-    /// Every limit near the best, with the other knobs of the best few.
+    /// Every limit near the best, with the other knobs of the best few, and with those of the best few whose limit is near that one:
+    /// a tighter limit may want a longer line.
     fn every_limit(&self) -> BTreeSet<Candidate> {
         let pool = self.standings(0, self.seeds_of_last());
         let centres = centres(pool, 3);
         let Some(first) = centres.first() else { return BTreeSet::new() };
         let (low, high) = (first.permits * 4 / 5, first.permits * 5 / 4 + 1);
         let step = (first.permits / 40).max(1) as usize;
-        let limits = (low.max(1)..=high).step_by(step);
-        limits
-            .flat_map(|permits| centres.iter().map(move |centre| Candidate { permits, ..*centre }))
-            .collect()
+        let [_, few, ..] = self.problem.effort.seeds;
+        let tried = ranked(self.standings(0, few));
+        let at = |permits: u32| {
+            let is_near = |other: &Candidate| {
+                let ratio = f64::from(other.permits) / f64::from(permits);
+                ratio.max(1.0 / ratio) <= self.problem.effort.stride
+            };
+            let near = tried.iter().map(|(candidate, _)| *candidate).filter(is_near).take(NEAR);
+            let all = centres.iter().copied().chain(near);
+            all.map(move |knobs| Candidate { permits, ..knobs }).collect::<Vec<_>>()
+        };
+        (low.max(1)..=high).step_by(step).flat_map(at).collect()
     }
 
-    /// The best of the last round, and the frontier.
+    /// The best of the last round, the best of each of its limits (with other seeds a tighter one may do as well), and the frontier.
     fn judged(&self) -> BTreeSet<Candidate> {
         let (most, [_, few, ..]) = (self.problem.effort.judged, self.problem.effort.seeds);
-        let best = centres(self.standings(0, self.seeds_of_last()), most);
+        let pool = ranked(self.standings(0, self.seeds_of_last()));
+        let mut limits = BTreeSet::new();
+        let of_limits: Vec<Candidate> =
+            pool.iter().map(|(candidate, _)| *candidate).filter(|c| limits.insert(c.permits)).collect();
+        let best = centres(pool, most).into_iter().chain(of_limits);
         let frontier = frontier(&self.standings(0, few));
         let step = frontier.len().div_ceil(most).max(1);
-        best.into_iter().chain(frontier.into_iter().step_by(step).map(|(candidate, _)| candidate)).collect()
+        best.chain(frontier.into_iter().step_by(step).map(|(candidate, _)| candidate)).collect()
     }
 }
 

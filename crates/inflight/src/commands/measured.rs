@@ -136,7 +136,7 @@ impl Session {
         outcome.controls.extend(steal(&outcome.arms));
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
-        outcome.set_theory(&source.document);
+        outcome.set_known(&source.document);
         outcome.set_diagnosis(&source.document);
         Ok(outcome)
     }

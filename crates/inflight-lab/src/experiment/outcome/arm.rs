@@ -28,6 +28,9 @@ pub const MAX_LITTLE_ERROR: f64 = 0.05;
 pub struct ArmOutcome {
     /// Its name.
     pub name: String,
+    /// What it is made of, in a few words, in the run's own scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
     /// Requests that should have started in the counted time.
     pub offered: u64,
     /// What became of them; sums to `offered`.
@@ -293,6 +296,7 @@ impl ArmOutcome {
             events: Vec::new(),
             findings: Vec::new(),
             driver: record.effort.and_then(|effort| Audit::of(record, effort)),
+            stack: None,
             theory: None,
             twin: None,
         }

@@ -170,10 +170,12 @@ impl ExperimentOutcome {
         self.arms.iter().find(|arm| arm.name == name)
     }
 
-    /// Sets theory beside every arm of a run of the experiment `document`.
-    pub fn set_theory(&mut self, document: &Document) {
+    /// Sets beside every arm of a run of the experiment `document` what needs no measurement: what it is made of, and theory.
+    pub fn set_known(&mut self, document: &Document) {
         for arm in &mut self.arms {
-            arm.theory = document.number_of(&arm.name).map(|number| Beside::of(document, number));
+            let Some(number) = document.number_of(&arm.name) else { continue };
+            arm.stack = Some(document.endpoints[number].to_string());
+            arm.theory = Some(Beside::of(document, number));
         }
     }
 }

@@ -150,6 +150,7 @@ impl OldArm {
         };
         ArmOutcome {
             name: self.name,
+            stack: None,
             offered: self.offered,
             endings: self.endings,
             goodput_per_s: self.goodput_per_s,

@@ -28,9 +28,18 @@ pub(super) fn html(experiment: &ExperimentOutcome, arms: &Arms<'_>) -> String {
         }
         None => String::new(),
     };
+    let tunnel = match sweep.time_scale {
+        Some(1.0) | None => String::new(),
+        Some(scale) => {
+            format!(
+                " Levels are as in the file: rates in the wind tunnel are {} times as high.",
+                number(1.0 / scale)
+            )
+        }
+    };
     let about = format!(
         "A sweep of its own over {}, in virtual time, {} replications per point; the shades are 95 % intervals. Past the knee a bounded \
-         strategy keeps working; an unbounded one turns every further request into waiting.",
+         strategy keeps working; an unbounded one turns every further request into waiting.{tunnel}",
         sweep.factors.join(" and "),
         sweep.replications
     );
@@ -165,13 +174,7 @@ fn level_of(row: &Row) -> Option<f64> {
 
 fn title(sweep: &SweepOutcome, is_rate: bool) -> String {
     let factor = sweep.factors[0].rsplit('.').next().unwrap_or_default();
-    let what = if is_rate { format!("{factor}, requests/s") } else { factor.to_string() };
-    match sweep.time_scale {
-        Some(1.0) | None => what,
-        Some(scale) => {
-            format!("{what} (as in the file; the tunnel's are {} times as high)", number(1.0 / scale))
-        }
-    }
+    if is_rate { format!("{factor}, requests/s") } else { factor.to_string() }
 }
 
 fn curve<'a>(sweep: &SweepOutcome, name: &'a str, mark: &'a Mark, chart: &Chart) -> Option<Curve<'a>> {

@@ -144,9 +144,10 @@ fn row(frame: &Frame<'_>, experiment: &ExperimentOutcome, arms: &Arms<'_>, numbe
     let (arm, mark) = arms.all[number];
     let class = if number + 1 == arms.all.len() { "row last" } else { "row" };
     let mut out = format!(
-        "<article class=\"{class}\" id=\"{}\"><div class=\"id\">{}</div>",
+        "<article class=\"{class}\" id=\"{}\"><div class=\"id\">{}{}</div>",
         arms.id(&format!("arm-{}", arm.name)),
-        arms.part(&header(arm, mark))
+        arms.part(&header(arm, mark)),
+        arm.stack.as_ref().map_or(String::new(), |stack| format!("<p>{}</p>", escape(stack)))
     );
     let events = numbered(frame, arm);
     for (title, sentence, svg) in [
