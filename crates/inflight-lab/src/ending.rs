@@ -1,6 +1,7 @@
 //! How requests end, and what is known of one that did.
 
 use crate::wire::Wire;
+use hdrhistogram::Histogram;
 use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
@@ -119,4 +120,13 @@ pub struct Sample {
     pub done: Instant,
     /// What came back.
     pub reply: Reply,
+}
+
+/// What users went through, over all the attempts of each. Those who were still trying at the end are not in it.
+#[derive(Clone, Debug)]
+pub struct Experience {
+    /// From the intended start of the first attempt to the good answer.
+    pub served: Histogram<u64>,
+    /// How many got no good answer from any of their attempts.
+    pub gave_up: u64,
 }

@@ -1,6 +1,6 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
-pub use crate::ending::{Ending, Reply, Sample};
+pub use crate::ending::{Ending, Experience, Reply, Sample};
 
 use crate::{
     audit::Effort,
@@ -111,7 +111,7 @@ pub struct Record {
     tick_ns: u64,
     /// The latest tick that was written to: when it begins, in nanoseconds since the start, and which it is.
     latest: (u64, usize),
-    /// What is written into the books at their close.
+    /// What is written into the books when somebody reads them.
     tally: Tally,
     in_flight: Gauge,
     /// The number in flight of the whole run, if these books are of a part of it.
@@ -119,15 +119,6 @@ pub struct Record {
     sojourn_sum: Duration,
     /// How long was counted in other rounds whose books are in these.
     absorbed: Duration,
-}
-
-/// What users went through, over all the attempts of each. Those who were still trying at the end are not in it.
-#[derive(Clone, Debug)]
-pub struct Experience {
-    /// From the intended start of the first attempt to the good answer.
-    pub served: Histogram<u64>,
-    /// How many got no good answer from any of their attempts.
-    pub gave_up: u64,
 }
 
 /// What is only counted while a run lasts. Most requests are sent on time and most do not wait: their place in a histogram
@@ -393,12 +384,8 @@ impl Record {
         self.users.as_mut().filter(|_| is_counted)
     }
 
-    /// Closes the books at `now`: whatever has not ended is unfinished.
-    fn close(&mut self, now: Instant) {
-        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
-        self.in_flight.advance(now, self.from, self.to);
-        // Until now only the others were in there: most answers are good, and noted once.
-        add_histogram(&mut self.answered, &self.completed);
+    /// Writes what was only counted into the books.
+    fn settle(&mut self) {
         let Tally { endings, on_time, unwaited } = std::mem::take(&mut self.tally);
         let ended = Ending::ALL.into_iter().zip(endings).filter(|(_, count)| *count > 0);
         ended.for_each(|(ending, count)| *self.endings.entry(ending).or_default() += count);
@@ -406,6 +393,15 @@ impl Record {
         for (histogram, count) in shortest.into_iter().filter(|(_, count)| *count > 0) {
             histogram.record_n(1, count).expect("1 µs is in bounds");
         }
+    }
+
+    /// Closes the books at `now`: whatever has not ended is unfinished.
+    fn close(&mut self, now: Instant) {
+        self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
+        self.in_flight.advance(now, self.from, self.to);
+        // Until now only the others were in there: most answers are good, and noted once.
+        add_histogram(&mut self.answered, &self.completed);
+        self.settle();
         // A run that was interrupted has counted until now.
         self.to = self.to.min(now).max(self.from);
         if let Some(log) = &mut self.log {
@@ -514,7 +510,9 @@ impl Recorder {
 
     /// Looks at the books as they stand; whoever books waits meanwhile.
     pub(crate) fn look(&self, look: impl FnOnce(&Record)) {
-        look(&self.lock().0);
+        let mut state = self.lock();
+        state.0.settle();
+        look(&state.0);
     }
 
     /// The books as they stand, closed at `now`.
