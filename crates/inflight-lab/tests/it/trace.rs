@@ -63,8 +63,8 @@ fn a_life_is_told_step_by_step() {
              100.000000 ms  service A                 completed after 100.000000 ms
              200.000000 ms  limit around service B    admitted after a wait of 200.000000 ms
              200.000000 ms  service B                 starts
-             500.000000 ms  service B                 cancelled after 300.000000 ms
              500.000000 ms  timeout around the whole  time is up after 500.000000 ms; the work is cancelled
+             500.000000 ms  service B                 cancelled after 300.000000 ms
              500.000000 ms  endpoint                  timed out after 500.000000 ms
     "#]],
     );
