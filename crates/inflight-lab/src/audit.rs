@@ -40,7 +40,7 @@ impl Effort {
 /// From this share of stolen time on short waits grow by it.
 pub const SEEN_STOLEN: f64 = 0.01;
 /// With a larger share of it figures are the hypervisor's.
-const MOST_STOLEN: f64 = 0.05;
+pub const MOST_STOLEN: f64 = 0.05;
 
 /// Whether a hypervisor took processors away while `arms` were measured; `None` if the system does not tell.
 pub fn steal(arms: &[ArmOutcome]) -> Option<Control> {
