@@ -26,6 +26,11 @@ impl Mistake {
         self.notes.push(note.into());
         self
     }
+
+    /// The same in a text that begins so many bytes earlier.
+    pub(crate) fn moved(self, by: usize) -> Mistake {
+        Mistake { span: self.span.start + by..self.span.end + by, ..self }
+    }
 }
 
 /// The kind of a quantity: only what is of one kind can be compared.

@@ -5,10 +5,11 @@
 
 use super::{
     Hypothesis,
+    hypotheses::diagnostic,
     outcome::{ArmOutcome, ExperimentOutcome, Latencies, VerdictKind},
     reader::Value,
 };
-use crate::claim::{Names, Population, Quantity, Shape, Stat, What, amount};
+use crate::claim::{Kind, Mistake, Names, Population, Quantity, Shape, Stat, What, amount};
 
 /// An answer, as written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,25 +27,33 @@ enum Part {
 pub(super) fn answer(value: &Value<'_, '_>, arms: &[&str]) -> Option<Answer> {
     let text = value.string()?;
     let names = Names { arms, phases: None };
-    let (mut parts, mut rest, mut is_good) = (Vec::new(), text, true);
-    while let Some((before, after)) = rest.split_once('{') {
-        parts.push(Part::Text(before.into()));
-        let Some((figure, behind)) = after.split_once('}') else {
-            value.problem("a brace that is not closed", "expected `{p99(ARM)}`");
+    let note = |mistake: &Mistake| value.note(diagnostic(value.span(), text, mistake));
+    let (mut parts, mut at, mut is_good) = (Vec::new(), 0, true);
+    while let Some(brace) = text[at..].find('{').map(|offset| at + offset) {
+        parts.push(Part::Text(text[at..brace].into()));
+        let from = brace + 1;
+        let Some(length) = text[from..].find('}') else {
+            note(&Mistake::new(brace..from, "a brace that is not closed", "expected `{p99(ARM)}`"));
             return None;
         };
-        match Quantity::read(figure, names) {
-            Ok(quantity) => parts.push(Part::Figure(quantity)),
+        at = from + length + 1;
+        match Quantity::read(&text[from..from + length], names) {
+            Ok(quantity) if is_kept(quantity.what) => parts.push(Part::Figure(quantity)),
+            Ok(_) => {
+                is_good = false;
+                note(&Mistake::new(
+                    from..from + length,
+                    "an answer has no figure for it",
+                    "expected p50, p95, p99, p99.9, mean or max; no slope, no tasks",
+                ));
+            }
             Err(mistakes) => {
                 is_good = false;
-                for mistake in mistakes {
-                    value.problem(format!("`{{{figure}}}`: {}", mistake.message), &mistake.label);
-                }
+                mistakes.iter().for_each(|mistake| note(&mistake.clone().moved(from)));
             }
         }
-        rest = behind;
     }
-    parts.push(Part::Text(rest.into()));
+    parts.push(Part::Text(text[at..].into()));
     is_good.then_some(Answer { parts })
 }
 
@@ -67,7 +76,7 @@ impl Answer {
             Part::Figure(quantity) => outcome
                 .arm(&quantity.arm)
                 .and_then(|arm| figure(arm, quantity.what, outcome.counted_ns))
-                .map_or("–".into(), |value| amount(value, quantity.what.kind())),
+                .map_or("–".into(), |figure| figure.written(quantity.what.kind())),
         };
         self.parts.iter().map(text).collect()
     }
@@ -81,33 +90,60 @@ fn is(verdict: VerdictKind) -> &'static str {
     }
 }
 
-/// The figure of all rounds together, in the unit of its kind.
-fn figure(arm: &ArmOutcome, what: What, counted_ns: u64) -> Option<f64> {
+/// A figure in the unit of its kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Figure {
+    value: f64,
+    /// What was cut short would have made it larger.
+    is_lower_bound: bool,
+}
+
+impl Figure {
+    fn written(self, kind: Kind) -> String {
+        format!("{}{}", if self.is_lower_bound { "at least " } else { "" }, amount(self.value, kind))
+    }
+}
+
+/// Whether an outcome keeps figures of it for all rounds together.
+fn is_kept(what: What) -> bool {
+    match what {
+        What::Latency(Stat::Quantile(q), _) | What::Wait(Stat::Quantile(q)) => {
+            [0.5, 0.95, 0.99, 0.999].contains(&q)
+        }
+        What::InFlight(Shape::Slope) | What::Tasks(_) => false,
+        _ => true,
+    }
+}
+
+/// The figure of all rounds together.
+fn figure(arm: &ArmOutcome, what: What, counted_ns: u64) -> Option<Figure> {
     let seconds = counted_ns as f64 / 1e9 * arm.rounds.len().max(1) as f64;
+    let exactly = |value: f64| Some(Figure { value, is_lower_bound: false });
     match what {
         What::Latency(stat, Population::Completed) => of(&arm.completed, stat),
         What::Latency(stat, Population::Answered) => of(&arm.answered, stat),
         What::Wait(stat) => of(arm.wait.as_ref()?, stat),
-        What::Goodput => Some(arm.goodput_per_s),
-        What::Throughput => Some(arm.answered.count as f64 / seconds),
-        What::Offered => Some(arm.offered as f64 / seconds),
-        What::Share(ending) => Some(arm.share(ending)),
-        What::InFlight(Shape::Mean) => Some(arm.in_flight_mean),
-        What::InFlight(Shape::Peak) => Some(f64::from(arm.in_flight_peak)),
+        What::Goodput => exactly(arm.goodput_per_s),
+        What::Throughput => exactly(arm.answered.count as f64 / seconds),
+        What::Offered => exactly(arm.offered as f64 / seconds),
+        What::Share(ending) => exactly(arm.share(ending)),
+        What::InFlight(Shape::Mean) => exactly(arm.in_flight_mean),
+        What::InFlight(Shape::Peak) => exactly(f64::from(arm.in_flight_peak)),
         What::InFlight(Shape::Slope) | What::Tasks(_) => None,
     }
 }
 
-/// Milliseconds.
-fn of(latencies: &Latencies, stat: Stat) -> Option<f64> {
-    let ns = match stat {
+/// Milliseconds. Without those that were cut short, which all took longer, a mean and a maximum are lower bounds as well.
+fn of(latencies: &Latencies, stat: Stat) -> Option<Figure> {
+    let (ns, quantile) = match stat {
         _ if latencies.count == 0 => return None,
-        Stat::Mean => latencies.mean_ns,
-        Stat::Max => latencies.max_ns,
-        Stat::Quantile(0.5) => latencies.p50_ns,
-        Stat::Quantile(0.95) => latencies.p95_ns,
-        Stat::Quantile(0.99) => latencies.p99_ns,
+        Stat::Mean => (latencies.mean_ns, 1.0),
+        Stat::Max => (latencies.max_ns, 1.0),
+        Stat::Quantile(0.5) => (latencies.p50_ns, 0.5),
+        Stat::Quantile(0.95) => (latencies.p95_ns, 0.95),
+        Stat::Quantile(0.99) => (latencies.p99_ns, 0.99),
+        Stat::Quantile(0.999) => (latencies.p999_ns?, 0.999),
         Stat::Quantile(_) => return None,
     };
-    Some(ns as f64 / 1e6)
+    Some(Figure { value: ns as f64 / 1e6, is_lower_bound: latencies.is_lower_bound(quantile) })
 }

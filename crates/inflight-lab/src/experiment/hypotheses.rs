@@ -89,7 +89,7 @@ fn verdict(value: &Value<'_, '_>) -> Option<VerdictKind> {
 }
 
 /// A mistake in `text`, which stands at `place` of the file, in quotes.
-fn diagnostic(place: Range<usize>, text: &str, mistake: &Mistake) -> Diagnostic {
+pub(super) fn diagnostic(place: Range<usize>, text: &str, mistake: &Mistake) -> Diagnostic {
     // One quote or three; anything else, such as an escape, and only the whole text has a place.
     let quotes = match place.len().checked_sub(text.len()) {
         Some(2) => 1,
