@@ -146,13 +146,13 @@ pub(crate) fn amount(value: f64, kind: Kind) -> String {
     }
 }
 
-/// A number as short as it is exact enough.
+/// A number as short as it is exact enough, for reading.
 pub(crate) fn figure(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 => 0,
         v if v >= 1.0 => 2,
         _ => 3,
     };
-    let text = format!("{value:.digits$}");
+    let text = format!("{value:.digits$}").replace('-', "−");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }

@@ -261,7 +261,8 @@ impl Pair {
             percent(low),
             percent(high),
             self.effects.len()
-        );
+        )
+        .replace('-', "−");
         let figures = [("value_percent", spread.value), ("low_percent", low), ("high_percent", high)];
         Some(Control {
             name: format!("A/A {}", self.name),

@@ -68,13 +68,13 @@ fn a_verdict_follows_from_the_interval_and_the_margin() {
         "p99(a) < p99(b)",
         &half,
         whole,
-        expect!["holds: -49.5 ms (-51.55 ms to -47.45 ms), all of it below 0 ms"],
+        expect!["holds: −49.5 ms (−51.55 ms to −47.45 ms), all of it below 0 ms"],
     );
     check(
         "p99(a) - p99(b) > 10ms",
         &half,
         whole,
-        expect!["refuted: -49.5 ms (-51.55 ms to -47.45 ms), none of it above 10 ms"],
+        expect!["refuted: −49.5 ms (−51.55 ms to −47.45 ms), none of it above 10 ms"],
     );
     check(
         "p99(a) = p99(b) within 5%",
@@ -308,7 +308,7 @@ fn before_the_last_planned_round_there_is_no_verdict() {
     let figures = vec![Some(Figures { left: side(1.0), right: side(2.0) }); 3];
     let verdict = Judged::of(&hypothesis.claim, &figures, &[], (3, 10), None).verdict(&hypothesis, 0.95);
     assert_eq!((verdict.verdict, verdict.needs_more), (VerdictKind::Undecided, Some(7)));
-    expect!["3 of 10 planned rounds were measured: no verdict before the last; so far -1 ms"]
+    expect!["3 of 10 planned rounds were measured: no verdict before the last; so far −1 ms"]
         .assert_eq(&verdict.why);
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     heat::Heat,
+    labels::spread,
     scale::{Scale, Unit},
     svg::{Svg, area, polyline},
 };
@@ -84,6 +85,8 @@ const RIGHT: f64 = 4.0;
 /// Every panel of a row is as high.
 pub(in crate::report) const HEIGHT: f64 = 76.0;
 const TOP: f64 = 6.0;
+/// Radius of an event's number.
+const BADGE: f64 = 6.5;
 const FLOOR: f64 = HEIGHT - 4.0;
 
 impl Panel<'_> {
@@ -170,12 +173,14 @@ impl Panel<'_> {
         svg.text("v", (at.clamp(LEFT + half, self.width - RIGHT - half), above), "middle", text);
     }
 
+    /// A line where each happened, and its number as near above as the others allow.
     fn events(&self, svg: &mut Svg, x: Scale) {
-        for (seconds, number) in &self.events {
-            let at = x.at(*seconds);
-            svg.line("ev", (at, 0.0), (at, FLOOR));
-            svg.dot("eb", (at, 7.0), 6.5);
-            svg.text("en", (at, 10.4), "middle", &number.to_string());
+        let wanted: Vec<f64> = self.events.iter().map(|(seconds, _)| x.at(*seconds)).collect();
+        let places = spread(&wanted, 2.0 * BADGE + 0.5, LEFT - BADGE, self.width - RIGHT - BADGE);
+        for ((at, place), (_, number)) in wanted.iter().zip(places).zip(&self.events) {
+            svg.line("ev", (*at, 0.0), (*at, FLOOR));
+            svg.dot("eb", (place, 7.0), BADGE);
+            svg.text("en", (place, 10.4), "middle", &number.to_string());
         }
     }
 }
