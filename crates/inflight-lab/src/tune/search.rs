@@ -27,7 +27,7 @@ const TIMEOUTS: [f64; 3] = [0.75, 1.0, 1.5];
 /// Candidates whose headroom is within this of the best do equally well; the tightest of them is taken.
 pub const EQUAL: f64 = 0.02;
 
-/// So many whose limit is near one lend it their other knobs.
+/// So many whose limit is near one, on either side, lend it their other knobs.
 const NEAR: usize = 3;
 
 /// Points of the frontier whose percentile differs by less than this share, and whose goodput by less than a quarter of it,
@@ -186,8 +186,8 @@ impl Search {
         centres.iter().flat_map(around).chain(centres.iter().copied()).collect()
     }
 
-    /// Every limit near the best, with the other knobs of the best few, and with those of the best few whose limit is near that one:
-    /// a tighter limit may want a longer line.
+    /// Every limit near the best, with the other knobs of the best few, and with those of the best few next to that limit, on
+    /// either side: a tighter limit may want a longer line than any limit that does better.
     fn every_limit(&self) -> BTreeSet<Candidate> {
         let pool = self.standings(0, self.seeds_of_last());
         let centres = centres(pool, 3);
@@ -195,15 +195,17 @@ impl Search {
         let (low, high) = (first.permits * 4 / 5, first.permits * 5 / 4 + 1);
         let step = (first.permits / 40).max(1) as usize;
         let [_, few, ..] = self.problem.effort.seeds;
-        let tried = ranked(self.standings(0, few));
+        let tried: Vec<Candidate> = ranked(self.standings(0, few)).into_iter().map(|(c, _)| c).collect();
         let at = |permits: u32| {
-            let is_near = |other: &Candidate| {
-                let ratio = f64::from(other.permits) / f64::from(permits);
-                ratio.max(1.0 / ratio) <= self.problem.effort.stride
+            let near = |is_tighter: bool| {
+                let is_near = move |other: &&Candidate| {
+                    let ratio = f64::from(other.permits) / f64::from(permits);
+                    (ratio <= 1.0) == is_tighter && ratio.max(1.0 / ratio) <= self.problem.effort.stride
+                };
+                tried.iter().filter(is_near).take(NEAR)
             };
-            let near = tried.iter().map(|(candidate, _)| *candidate).filter(is_near).take(NEAR);
-            let all = centres.iter().copied().chain(near);
-            all.map(move |knobs| Candidate { permits, ..knobs }).collect::<Vec<_>>()
+            let all = centres.iter().chain(near(true)).chain(near(false));
+            all.map(move |knobs| Candidate { permits, ..*knobs }).collect::<Vec<_>>()
         };
         (low.max(1)..=high).step_by(step).flat_map(at).collect()
     }
@@ -255,21 +257,17 @@ pub fn with_limit(problem: &Problem, permits: u32) -> BTreeSet<Candidate> {
     all
 }
 
-/// Best first: by headroom, which is below zero for whoever breaks the objective with some seed; of equals the tightest.
+/// Best first: those that meet the objective with every seed by their headroom, then the others by how many seeds they meet
+/// it with; of equals the tightest.
 fn ranked(mut pool: Vec<(Candidate, Standing)>) -> Vec<(Candidate, Standing)> {
-    pool.sort_by(|(a, x), (b, y)| y.headroom.total_cmp(&x.headroom).then(y.met.cmp(&x.met)).then(a.cmp(b)));
+    pool.sort_by(|(a, x), (b, y)| y.met.cmp(&x.met).then(y.headroom.total_cmp(&x.headroom)).then(a.cmp(b)));
     pool
 }
 
 /// The one to recommend: the tightest of those that do as well as the best.
 pub fn best(pool: &[(Candidate, Standing)]) -> Option<(Candidate, Standing)> {
     let (_, top) = ranked(pool.to_vec()).into_iter().next()?;
-    let is_equal = |standing: &Standing| {
-        // Where all fail, the worst seed says little: then the number of seeds that are met counts as well.
-        standing.is_feasible() == top.is_feasible()
-            && standing.headroom >= top.headroom - EQUAL
-            && (top.is_feasible() || standing.met >= top.met)
-    };
+    let is_equal = |one: &Standing| one.met >= top.met && one.headroom >= top.headroom - EQUAL;
     pool.iter().filter(|(_, standing)| is_equal(standing)).min_by_key(|(candidate, _)| *candidate).copied()
 }
 
