@@ -156,7 +156,6 @@ pub(super) struct Run {
 impl Run {
     /// With its experiments.
     pub(super) fn outcome(self, experiments: Vec<ExperimentOutcome>, complete: bool) -> RunOutcome {
-        let problems = experiments.iter().flat_map(|experiment| experiment.validity.problems.clone());
         RunOutcome {
             schema: SCHEMA,
             id: self.id,
@@ -167,7 +166,7 @@ impl Run {
             timers: self.timers,
             rerun: self.rerun,
             complete,
-            validity: Validity { problems: problems.collect() },
+            validity: Validity::of_all(&experiments),
             experiments,
         }
     }
@@ -213,7 +212,7 @@ impl<'a> Subject<'a> {
             warmup_ns: self.workload.warmup.as_nanos() as u64,
             counted_ns: books.iter().map(|books| books.counted().as_nanos() as u64).max().unwrap_or(0),
             rounds,
-            validity: Validity { problems: arms.iter().flat_map(ArmOutcome::problems).collect() },
+            validity: Validity::of(&arms),
             arms,
             verdicts: Vec::new(),
             controls: Vec::new(),

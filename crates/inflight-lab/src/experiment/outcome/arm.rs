@@ -312,40 +312,35 @@ impl ArmOutcome {
         self.ended(ending) as f64 / self.offered.max(1) as f64
     }
 
-    /// Why this arm's figures cannot be trusted, if they cannot.
+    /// Why this arm's figures cannot be trusted, if they cannot; [`Validity::of`](super::Validity::of) says whose they are.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.offered == 0 {
-            problems.push(format!("{}: nothing was offered in the counted time", self.name));
+            problems.push("nothing was offered in the counted time".into());
         }
         let answered: u64 = self.endings.iter().filter(|(e, _)| e.is_answer()).map(|(_, n)| n).sum();
         if self.offered > 0 && answered == 0 {
-            problems.push(format!("{}: not one of {} requests was answered", self.name, self.offered));
+            problems.push(format!("not one of {} requests was answered", self.offered));
         }
         let sum: u64 = self.endings.values().sum();
         if sum != self.offered {
-            problems.push(format!("{}: offered {} but the outcomes sum to {sum}", self.name, self.offered));
+            problems.push(format!("offered {} but the outcomes sum to {sum}", self.offered));
         }
         if u128::from(self.lateness.p99_ns) > MAX_LATENESS_P99.as_nanos() {
             let late = self.lateness.p99_ns as f64 / 1e6;
             problems.push(format!(
-                "{}: the driver was late, {late:.1} ms at p99 (at most {} ms): the machine was too busy",
-                self.name,
+                "the driver was late, {late:.1} ms at p99 (at most {} ms): the machine was too busy",
                 MAX_LATENESS_P99.as_millis()
             ));
         }
-        problems.extend(
-            self.driver.iter().filter_map(Audit::problem).map(|problem| format!("{}: {problem}", self.name)),
-        );
+        problems.extend(self.driver.iter().filter_map(Audit::problem));
         if self.ended(Ending::Exhausted) > 0 {
             let n = self.ended(Ending::Exhausted);
-            problems
-                .push(format!("{}: the driver ran out of ports or file descriptors {n} times", self.name));
+            problems.push(format!("the driver ran out of ports or file descriptors {n} times"));
         }
         if self.ended(Ending::Unfinished) == 0 && self.little.error.abs() > MAX_LITTLE_ERROR {
             problems.push(format!(
-                "{}: Little's law is off by {:.1} %: in flight {:.2}, λ·W {:.2}",
-                self.name,
+                "Little's law is off by {:.1} %: in flight {:.2}, λ·W {:.2}",
                 self.little.error * 100.0,
                 self.little.in_flight,
                 self.little.lambda_w

@@ -164,6 +164,35 @@ pub struct Validity {
     pub problems: Vec<String>,
 }
 
+impl Validity {
+    /// Of the arms of an experiment: what is the matter with several is said once, after their names.
+    pub fn of(arms: &[ArmOutcome]) -> Validity {
+        let mut whose: Vec<(String, Vec<&str>)> = Vec::new();
+        for arm in arms {
+            for problem in arm.problems() {
+                match whose.iter_mut().find(|(known, _)| *known == problem) {
+                    Some((_, names)) => names.push(&arm.name),
+                    None => whose.push((problem, vec![&arm.name])),
+                }
+            }
+        }
+        let said = |(problem, names): (String, Vec<&str>)| format!("{}: {problem}", names.join(", "));
+        Validity { problems: whose.into_iter().map(said).collect() }
+    }
+
+    /// Of a run of several experiments: each problem after the name of its experiment.
+    pub fn of_all(experiments: &[ExperimentOutcome]) -> Validity {
+        let said = |experiment: &ExperimentOutcome| {
+            let named = |problem: &String| match experiments {
+                [_] => problem.clone(),
+                _ => format!("{}, {problem}", experiment.name),
+            };
+            experiment.validity.problems.iter().map(named).collect::<Vec<_>>()
+        };
+        Validity { problems: experiments.iter().flat_map(said).collect() }
+    }
+}
+
 impl ExperimentOutcome {
     /// The arm `name`.
     pub fn arm(&self, name: &str) -> Option<&ArmOutcome> {
