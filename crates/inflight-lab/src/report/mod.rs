@@ -15,7 +15,7 @@ mod sweep;
 mod tally;
 mod terminal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod tune;
 
 pub use compare::{ComparedFigure, Comparison, Judgement, SAME_WITHIN, compare};

@@ -14,7 +14,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// Three arms under a burst: one that never recovers, one that does, one that cuts short.
-pub(super) fn sample() -> RunOutcome {
+pub(crate) fn sample() -> RunOutcome {
     RunOutcome {
         schema: SCHEMA,
         id: "k3f9".into(),

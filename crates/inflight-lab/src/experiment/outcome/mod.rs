@@ -208,3 +208,31 @@ impl ExperimentOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::sample;
+
+    #[test]
+    fn what_is_the_matter_with_several_arms_is_said_once() {
+        let mut run = sample();
+        assert_eq!(Validity::of_all(&run.experiments), Validity::default());
+        let experiment = &mut run.experiments[0];
+        let names: Vec<String> = experiment.arms.iter().map(|arm| arm.name.clone()).collect();
+        for arm in &mut experiment.arms {
+            (arm.offered, arm.endings) = (0, Default::default());
+        }
+        experiment.validity = Validity::of(&experiment.arms);
+        let expected = format!("{}: nothing was offered in the counted time", names.join(", "));
+        assert_eq!(experiment.validity.problems, [expected.clone()]);
+        assert_eq!(
+            Validity::of_all(&run.experiments).problems,
+            [expected.clone()],
+            "one experiment needs no name"
+        );
+        run.experiments.push(run.experiments[0].clone());
+        let named = format!("{}, {expected}", run.experiments[0].name);
+        assert_eq!(Validity::of_all(&run.experiments).problems, [named.clone(), named]);
+    }
+}
