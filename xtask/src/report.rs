@@ -22,7 +22,7 @@ impl Checks {
         }
     }
 
-    /// Prints a figure that cannot be judged here, and why not.
+    /// Prints a figure that cannot be judged here, and why not: it is not missed, and not shown.
     pub(crate) fn leave_open(&mut self, what: impl Display, why: impl Display) {
         println!("  ? {what}: not judged, {why}");
         self.open += 1;
@@ -33,7 +33,7 @@ impl Checks {
         self.missed.is_empty()
     }
 
-    /// The last lines: how many hold, and every miss once more.
+    /// The last lines: how many hold, and every miss once more; whether everything was shown to hold.
     pub(crate) fn conclude(&self, took: &Stopwatch) -> bool {
         println!();
         for missed in &self.missed {
@@ -43,7 +43,7 @@ impl Checks {
         let open =
             if self.open > 0 { format!(", {} could not be judged here", self.open) } else { String::new() };
         println!("{} of {total} checks hold{open}, {took}", self.held);
-        self.all_hold()
+        self.all_hold() && self.open == 0
     }
 }
 

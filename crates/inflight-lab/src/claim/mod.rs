@@ -129,6 +129,22 @@ impl Quantity {
     }
 }
 
+/// A quantity that was measured, and whether it is a lower bound only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Measured {
+    /// In the unit of its kind: milliseconds, per second, a share or a number.
+    pub(crate) value: f64,
+    /// Whether what is true is this or more.
+    pub(crate) is_lower_bound: bool,
+}
+
+impl Measured {
+    /// No bound, but the figure itself.
+    pub(crate) fn exactly(value: f64) -> Measured {
+        Measured { value, is_lower_bound: false }
+    }
+}
+
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum What {

@@ -5,11 +5,10 @@
 
 use super::{
     Hypothesis,
-    hypotheses::diagnostic,
     outcome::{ArmOutcome, ExperimentOutcome, Latencies, VerdictKind},
     reader::Value,
 };
-use crate::claim::{Kind, Mistake, Names, Population, Quantity, Shape, Stat, What, amount};
+use crate::claim::{Kind, Measured, Mistake, Names, Population, Quantity, Shape, Stat, What, amount};
 
 /// An answer, as written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,29 +26,23 @@ enum Part {
 pub(super) fn answer(value: &Value<'_, '_>, arms: &[&str]) -> Option<Answer> {
     let text = value.string()?;
     let names = Names { arms, phases: None };
-    let note = |mistake: &Mistake| value.note(diagnostic(value.span(), text, mistake));
     let (mut parts, mut at, mut is_good) = (Vec::new(), 0, true);
     while let Some(brace) = text[at..].find('{').map(|offset| at + offset) {
         parts.push(Part::Text(text[at..brace].into()));
         let from = brace + 1;
         let Some(length) = text[from..].find('}') else {
-            note(&Mistake::new(brace..from, "a brace that is not closed", "expected `{p99(ARM)}`"));
+            value.mistake(
+                text,
+                Mistake::new(brace..from, "a brace that is not closed", "expected `{p99(ARM)}`"),
+            );
             return None;
         };
         at = from + length + 1;
-        match Quantity::read(&text[from..from + length], names) {
-            Ok(quantity) if is_kept(quantity.what) => parts.push(Part::Figure(quantity)),
-            Ok(_) => {
-                is_good = false;
-                note(&Mistake::new(
-                    from..from + length,
-                    "an answer has no figure for it",
-                    "expected p50, p95, p99, p99.9, mean or max; no slope, no tasks",
-                ));
-            }
+        match kept(&text[from..from + length], names) {
+            Ok(quantity) => parts.push(Part::Figure(quantity)),
             Err(mistakes) => {
                 is_good = false;
-                mistakes.iter().for_each(|mistake| note(&mistake.clone().moved(from)));
+                mistakes.into_iter().for_each(|mistake| value.mistake(text, mistake.moved(from)));
             }
         }
     }
@@ -76,7 +69,7 @@ impl Answer {
             Part::Figure(quantity) => outcome
                 .arm(&quantity.arm)
                 .and_then(|arm| figure(arm, quantity.what, outcome.counted_ns))
-                .map_or("–".into(), |figure| figure.written(quantity.what.kind())),
+                .map_or("–".into(), |figure| written(figure, quantity.what.kind())),
         };
         self.parts.iter().map(text).collect()
     }
@@ -90,35 +83,33 @@ fn is(verdict: VerdictKind) -> &'static str {
     }
 }
 
-/// A figure in the unit of its kind.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Figure {
-    value: f64,
-    /// What was cut short would have made it larger.
-    is_lower_bound: bool,
-}
-
-impl Figure {
-    fn written(self, kind: Kind) -> String {
-        format!("{}{}", if self.is_lower_bound { "at least " } else { "" }, amount(self.value, kind))
-    }
-}
-
-/// Whether an outcome keeps figures of it for all rounds together.
-fn is_kept(what: What) -> bool {
-    match what {
+/// Reads a quantity of which an outcome keeps a figure for all rounds together.
+fn kept(text: &str, names: Names<'_>) -> Result<Quantity, Vec<Mistake>> {
+    let quantity = Quantity::read(text, names)?;
+    let is_kept = match quantity.what {
         What::Latency(Stat::Quantile(q), _) | What::Wait(Stat::Quantile(q)) => {
             [0.5, 0.95, 0.99, 0.999].contains(&q)
         }
         What::InFlight(Shape::Slope) | What::Tasks(_) => false,
         _ => true,
-    }
+    };
+    let none = || {
+        let expected = "expected p50, p95, p99, p99.9, mean or max; no slope, no tasks";
+        vec![Mistake::new(0..text.len(), "an answer has no figure for it", expected)]
+    };
+    is_kept.then_some(quantity).ok_or_else(none)
+}
+
+/// A figure as it stands in a sentence.
+fn written(figure: Measured, kind: Kind) -> String {
+    let bound = if figure.is_lower_bound { "at least " } else { "" };
+    format!("{bound}{}", amount(figure.value, kind))
 }
 
 /// The figure of all rounds together.
-fn figure(arm: &ArmOutcome, what: What, counted_ns: u64) -> Option<Figure> {
+fn figure(arm: &ArmOutcome, what: What, counted_ns: u64) -> Option<Measured> {
     let seconds = counted_ns as f64 / 1e9 * arm.rounds.len().max(1) as f64;
-    let exactly = |value: f64| Some(Figure { value, is_lower_bound: false });
+    let exactly = |value| Some(Measured::exactly(value));
     match what {
         What::Latency(stat, Population::Completed) => of(&arm.completed, stat),
         What::Latency(stat, Population::Answered) => of(&arm.answered, stat),
@@ -134,7 +125,7 @@ fn figure(arm: &ArmOutcome, what: What, counted_ns: u64) -> Option<Figure> {
 }
 
 /// Milliseconds. Without those that were cut short, which all took longer, a mean and a maximum are lower bounds as well.
-fn of(latencies: &Latencies, stat: Stat) -> Option<Figure> {
+fn of(latencies: &Latencies, stat: Stat) -> Option<Measured> {
     let (ns, quantile) = match stat {
         _ if latencies.count == 0 => return None,
         Stat::Mean => (latencies.mean_ns, 1.0),
@@ -145,5 +136,5 @@ fn of(latencies: &Latencies, stat: Stat) -> Option<Figure> {
         Stat::Quantile(0.999) => (latencies.p999_ns?, 0.999),
         Stat::Quantile(_) => return None,
     };
-    Some(Figure { value: ns as f64 / 1e6, is_lower_bound: latencies.is_lower_bound(quantile) })
+    Some(Measured { value: ns as f64 / 1e6, is_lower_bound: latencies.is_lower_bound(quantile) })
 }

@@ -1,16 +1,15 @@
 //! `[[hypothesis]]` in a file: what is claimed before anything is measured.
 
 use super::{
-    diagnostics::Diagnostic,
     outcome::{Phase, VerdictKind},
     reader::Value,
     spec::Document,
 };
 use crate::{
-    claim::{Claim, Mistake, Names},
+    claim::{Claim, Names},
     workload::{NamedStretch, Workload},
 };
-use std::{collections::BTreeSet, ops::Range};
+use std::collections::BTreeSet;
 
 /// The most hypotheses of an experiment.
 pub const MAX_HYPOTHESES: usize = 100;
@@ -67,7 +66,7 @@ fn hypothesis(value: &Value<'_, '_>, names: Names<'_>, taken: &mut BTreeSet<Stri
     let claim = table.required("claim").and_then(|v| {
         let text = v.string()?;
         let read = Claim::read(text, names);
-        read.map_err(|mistakes| mistakes.iter().for_each(|m| v.note(diagnostic(v.span(), text, m))))
+        read.map_err(|mistakes| mistakes.into_iter().for_each(|mistake| v.mistake(text, mistake)))
             .ok()
             .map(|c| (text, c))
     });
@@ -86,24 +85,6 @@ fn verdict(value: &Value<'_, '_>) -> Option<VerdictKind> {
         value.wrong("\"holds\", \"refuted\" or \"undecided\"");
     }
     found
-}
-
-/// A mistake in `text`, which stands at `place` of the file, in quotes.
-pub(super) fn diagnostic(place: Range<usize>, text: &str, mistake: &Mistake) -> Diagnostic {
-    // One quote or three; anything else, such as an escape, and only the whole text has a place.
-    let quotes = match place.len().checked_sub(text.len()) {
-        Some(2) => 1,
-        Some(6) => 3,
-        _ => 0,
-    };
-    let inside = |at: usize| place.start + quotes + at;
-    let span = if quotes > 0 { inside(mistake.span.start)..inside(mistake.span.end) } else { place };
-    Diagnostic {
-        span,
-        message: mistake.message.clone(),
-        label: mistake.label.clone(),
-        notes: mistake.notes.clone(),
-    }
 }
 
 /// The phases of an experiment: those of its workload, and for each fault `fault` and `after-fault`.

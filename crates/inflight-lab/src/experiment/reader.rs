@@ -4,6 +4,7 @@ use super::{
     diagnostics::{Diagnostic, did_you_mean},
     spec::MAX_DATA,
 };
+use crate::claim::Mistake;
 use inflight_strategies::units::{self, ParseError, Ratio};
 use std::{cell::RefCell, ops::Range, str::FromStr, time::Duration};
 use toml::{Spanned, de::DeTable, de::DeValue};
@@ -137,9 +138,17 @@ impl<'p, 'i> Value<'p, 'i> {
         self.problems.note(self.span(), message, label, vec![]);
     }
 
-    /// Notes a problem inside this value.
-    pub(super) fn note(&self, diagnostic: Diagnostic) {
-        self.problems.0.borrow_mut().push(diagnostic);
+    /// Notes a mistake inside this value, which is the string `text`.
+    pub(super) fn mistake(&self, text: &str, mistake: Mistake) {
+        let place = self.span();
+        // One quote or three; anything else, such as an escape, and only the whole text has a place.
+        let quotes = match place.len().checked_sub(text.len()) {
+            Some(2) => 1,
+            Some(6) => 3,
+            _ => 0,
+        };
+        let Mistake { span, message, label, notes } = mistake.moved(place.start + quotes);
+        self.problems.note(if quotes > 0 { span } else { place }, message, label, notes);
     }
 
     /// The values of a table whose keys are names, each called by its key.

@@ -19,14 +19,14 @@ pub use decide::{CONFIDENCE, Form};
 pub use say::answer;
 
 use crate::{
-    claim::{Claim, Shape, Side, Stat, Test, What},
+    claim::{Claim, Measured, Shape, Side, Stat, Test, What},
     experiment::{Control, Document, Effect, Hypothesis, Phase, Unit, Verdict},
     record::Record,
     stats::{correlation_time, mser5},
 };
 use decide::Judged;
 use std::{collections::BTreeMap, time::Duration};
-use view::{Measured, View, returned, stretches};
+use view::{View, returned, stretches};
 
 /// How many sections a single round has (see docs/statistics.md: fewer and longer ones are better than more).
 pub const SECTIONS: u32 = 10;
@@ -297,8 +297,8 @@ fn measure<'r>(
     if matches!(claim.test, Test::Returns { .. }) {
         let (_, quantity) = claim.left.terms.first()?;
         let is_back = returned(find(&quantity.arm)?, quantity, phases, &claim.test)?;
-        let exactly = |value| Measured { value, is_lower_bound: false };
-        return Some(Figures { left: exactly(f64::from(u8::from(is_back))), right: exactly(0.0) });
+        let left = Measured::exactly(f64::from(u8::from(is_back)));
+        return Some(Figures { left, right: Measured::exactly(0.0) });
     }
     match &claim.scope {
         None => sides(claim, &|arm| find(arm).map(View::whole)),
@@ -346,7 +346,7 @@ fn together(record: &Record, spans: &[(u64, u64)]) -> Option<crate::course::Stre
 
 /// Both sides of a comparison: their quantities, without what stands there as a number.
 fn sides<'v>(claim: &Claim, view: &dyn Fn(&str) -> Option<View<'v>>) -> Option<Figures> {
-    let zero = Measured { value: 0.0, is_lower_bound: false };
+    let zero = Measured::exactly(0.0);
     let right = match &claim.test {
         Test::Order { right, .. } | Test::Equal { right, .. } => sum(right, claim.is_ratio(), view)?,
         Test::Inside { .. } | Test::Returns { .. } => zero,
@@ -356,7 +356,7 @@ fn sides<'v>(claim: &Claim, view: &dyn Fn(&str) -> Option<View<'v>>) -> Option<F
 
 /// The quantities of a side together; `plain`: without their factors, which a ratio has in its margin.
 fn sum<'v>(side: &Side, plain: bool, view: &dyn Fn(&str) -> Option<View<'v>>) -> Option<Measured> {
-    let mut total = Measured { value: 0.0, is_lower_bound: false };
+    let mut total = Measured::exactly(0.0);
     for (factor, quantity) in &side.terms {
         let Measured { value, is_lower_bound } = view(&quantity.arm)?.measure(quantity.what)?;
         total.value += if plain { value } else { factor * value };

@@ -1,8 +1,8 @@
 //! Verdicts on figures that are made up, and on runs in virtual time.
 
-use super::{Figures, Judge, decide::Judged, view::Measured};
+use super::{Figures, Judge, decide::Judged};
 use crate::{
-    claim::{Claim, Names},
+    claim::{Claim, Measured, Names},
     experiment::{Document, Hypothesis, Verdict, VerdictKind},
     sim::Settings,
     trial,
@@ -304,7 +304,7 @@ fn the_same_arm_twice_passes_and_another_one_does_not() {
 #[test]
 fn before_the_last_planned_round_there_is_no_verdict() {
     let hypothesis = hypothesis("p99(a) < p99(b)");
-    let side = |value| Measured { value, is_lower_bound: false };
+    let side = Measured::exactly;
     let figures = vec![Some(Figures { left: side(1.0), right: side(2.0) }); 3];
     let verdict = Judged::of(&hypothesis.claim, &figures, &[], (3, 10), None).verdict(&hypothesis, 0.95);
     assert_eq!((verdict.verdict, verdict.needs_more), (VerdictKind::Undecided, Some(7)));

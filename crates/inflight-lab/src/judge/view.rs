@@ -2,22 +2,13 @@
 
 use crate::{
     bins::Bins,
-    claim::{Population, Quantity, Scope, Shape, Stat, Test, What},
+    claim::{Measured, Population, Quantity, Scope, Shape, Stat, Test, What},
     course::Stretch,
     experiment::{Document, Phase},
     record::{Ending, Record},
 };
 use hdrhistogram::Histogram;
 use std::{collections::BTreeMap, ops::Range, time::Duration};
-
-/// A measured figure, and whether it is a lower bound only.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Measured {
-    /// In milliseconds, per second, a share or a number.
-    pub(super) value: f64,
-    /// Whether what is true is this or more.
-    pub(super) is_lower_bound: bool,
-}
 
 /// A distribution of microseconds.
 #[derive(Clone, Copy)]
@@ -110,7 +101,7 @@ impl<'a> View<'a> {
 
     /// What `what` was; `None` if there was nothing to measure it by.
     pub(super) fn measure(&self, what: What) -> Option<Measured> {
-        let exactly = |value: f64| Some(Measured { value, is_lower_bound: false });
+        let exactly = |value| Some(Measured::exactly(value));
         match what {
             What::Latency(stat, population) => self.latency(stat, population),
             What::Wait(stat) => exactly(self.wait.figure(stat).unwrap_or(0.0)),
