@@ -6,17 +6,17 @@ use inflight_lab::draws::Stream;
 use inflight_strategies::{
     breaker::{self, Breaker},
     limit::{
-        Config, LimitLayer, Queue,
-        adaptive::{self, Limiter, Sample, vegas},
+        Config, LimitLayer, Permits, Queue,
+        adaptive::{self, Limiter, Range, Sample, aimd, vegas},
     },
     retry::{Backoff, Delays, Ratio, RatioBudget, Steps},
     rt::{Instant, Rng},
-    service::Outcome,
+    service::{Failure, Layer as _, Outcome, Service as _},
     timeout::{self, Late, TimeoutLayer},
     tokio::World,
     tower::TowerLayer,
 };
-use std::{cell::Cell, fmt::Write as _, future::Future, time::Duration};
+use std::{cell::Cell, fmt::Write as _, future::Future, sync::Arc, time::Duration};
 use tower::{
     Service, ServiceBuilder, ServiceExt as _,
     retry::{
@@ -24,7 +24,7 @@ use tower::{
         budget::{Budget as _, TpsBudget},
     },
 };
-use tower_resilience_adaptive::{ConcurrencyAlgorithm as _, Vegas};
+use tower_resilience_adaptive::{Aimd, ConcurrencyAlgorithm as _, Vegas};
 use tower_resilience_retry::{RetryBudget as _, TokenBucketBudget};
 
 /// Runs on tokio's paused clock.
@@ -156,6 +156,53 @@ fn limit_after_a_shift() -> (usize, u32) {
     (theirs.limit(), ours.limit())
 }
 
+/// Takes 1 ms, and fails every so many requests.
+struct Fails {
+    every: u64,
+}
+
+impl inflight_strategies::service::Service<u64> for Fails {
+    type Response = ();
+    type Error = Failure<()>;
+
+    async fn call(&self, id: u64) -> Result<(), Failure<()>> {
+        tokio::time::sleep(ms(1)).await;
+        if id.is_multiple_of(self.every) { Err(Failure::Failed(())) } else { Ok(()) }
+    }
+}
+
+/// An AIMD limit that began at 20 and may go to 1,000, after 10,000 calls of which one of `every` fails by itself; `at_once`: all
+/// of them, or one after another. Both halve when they think that they have to.
+fn aimd_limit(every: u64, at_once: bool) -> (usize, u32) {
+    let theirs = Aimd::builder().initial_limit(20).min_limit(1).max_limit(1_000).decrease_factor(0.5);
+    let theirs = theirs.build().expect("it is valid");
+    for id in 1..=10_000_u64 {
+        let in_flight = if at_once { theirs.limit() } else { 1 };
+        match id.is_multiple_of(every) {
+            true => theirs.record_failure(),
+            false => theirs.record_success_with_load(ms(1), in_flight),
+        }
+    }
+    let ours = paused(async {
+        let range = Range { initial: 20, min: 1, max: 1_000 };
+        let aimd = aimd::Config { range, backoff: 0.5, ..Default::default() };
+        let permits = Permits::Adaptive(adaptive::Config::Aimd(aimd));
+        let config = Config { permits, ..Config::fixed(1, Queue::Unbounded) };
+        let limit = Arc::new(LimitLayer::new(config, World::new(), ()).layer(Fails { every }));
+        let mut calls = tokio::task::JoinSet::new();
+        for id in 1..=10_000 {
+            let limit = limit.clone();
+            calls.spawn(async move { limit.call(id).await });
+            if !at_once {
+                calls.join_next().await;
+            }
+        }
+        calls.join_all().await;
+        limit.semaphore().limit()
+    });
+    (theirs.limit(), ours)
+}
+
 /// How long a caller of 40 ms waits in all, in ms, behind another one: one permit, and a timeout of 50 ms.
 fn waits_under_a_timeout() -> (u128, u128) {
     async fn second<S>(service: S) -> u128
@@ -226,6 +273,17 @@ fn a_baseline_that_moved_is_found_here_and_never_in_tower_resilience() {
 }
 
 #[test]
+fn a_limit_that_nobody_fills_stays_here_and_climbs_in_tower_resilience() {
+    assert_eq!(aimd_limit(u64::MAX, false), (1_000, 20));
+}
+
+#[test]
+fn calls_that_fail_by_themselves_leave_a_limit_here_and_halve_it_in_tower_resilience() {
+    let (theirs, ours) = aimd_limit(20, true);
+    assert!(theirs < 40 && ours == 1_000, "{theirs}, {ours}");
+}
+
+#[test]
 fn a_timeout_covers_the_wait_for_a_permit_here_and_not_in_tower() {
     assert_eq!(waits_under_a_timeout(), (80, 50));
 }
@@ -238,7 +296,8 @@ fn the_page_of_defects_is_what_was_measured() {
     let ((whole, our_whole), (paid, our_paid)) = (whole_seconds(), paid_by_success());
     let ((probed, our_probed), (shift, our_shift)) = (probes(), limit_after_a_shift());
     let (wait, our_wait) = waits_under_a_timeout();
-    let rows: [(&str, &str, String, String); 7] = [
+    let ((idle, our_idle), (failing, our_failing)) = (aimd_limit(u64::MAX, false), aimd_limit(20, true));
+    let rows: [(&str, &str, String, String); 9] = [
         (
             "tower 0.5.3",
             "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6",
@@ -274,6 +333,18 @@ fn the_page_of_defects_is_what_was_measured() {
             "Vegas: limit after the base latency moved from 10 to 50 ms for good",
             format!("{shift}"),
             format!("{our_shift}"),
+        ),
+        (
+            "tower-resilience 0.14",
+            "AIMD: limit of 20 (at most 1,000) after 10,000 calls one after another",
+            format!("{idle}"),
+            format!("{our_idle}"),
+        ),
+        (
+            "tower-resilience 0.14",
+            "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves",
+            format!("{failing}"),
+            format!("{our_failing}"),
         ),
         (
             "recloser 1.4",
