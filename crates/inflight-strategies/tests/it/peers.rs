@@ -16,7 +16,13 @@ use inflight_strategies::{
     tokio::World,
     tower::TowerLayer,
 };
-use std::{cell::Cell, fmt::Write as _, future::Future, sync::Arc, time::Duration};
+use std::{
+    cell::Cell,
+    fmt::{Display, Write as _},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 use tower::{
     Service, ServiceBuilder, ServiceExt as _,
     retry::{
@@ -288,78 +294,76 @@ fn a_timeout_covers_the_wait_for_a_permit_here_and_not_in_tower() {
     assert_eq!(waits_under_a_timeout(), (80, 50));
 }
 
+/// Calls of 1,000 in one task that are shed while a queue has room for 10,000: `LoadShed`, and a limit that makes nobody wait.
+fn shed_with_room() -> (usize, usize) {
+    async fn shed<S: Service<(), Error: std::fmt::Debug>>(mut service: S) -> usize {
+        let mut calls = Vec::new();
+        for _ in 0..1_000 {
+            calls.push(service.ready().await.expect("it is always ready").call(()));
+        }
+        let mut shed = 0;
+        for call in calls {
+            shed += usize::from(call.await.is_err());
+        }
+        shed
+    }
+    let answers = || tower::service_fn(|()| async { Ok::<(), std::convert::Infallible>(()) });
+    let theirs =
+        paused(async { shed(ServiceBuilder::new().load_shed().buffer(10_000).service(answers())).await });
+    let ours = paused(async {
+        let limit = LimitLayer::new(Config::fixed(10_000, Queue::Bounded(0)), World::new(), ());
+        let limited = ServiceBuilder::new().layer(TowerLayer::new(limit)).buffer(10_000).service(answers());
+        shed(limited).await
+    });
+    (theirs, ours)
+}
+
+#[test]
+fn a_task_with_many_calls_is_served_here_and_shed_in_tower() {
+    let (theirs, ours) = shed_with_room();
+    assert!(theirs > 500 && ours == 0, "{theirs}, {ours}");
+}
+
 /// The page is what the tests above see. `UPDATE_EXPECT=1 cargo test -p inflight-strategies peers` writes it.
 #[test]
 fn the_page_of_defects_is_what_was_measured() {
-    let gone = |counts: bool| if counts { "counts" } else { "is forgotten" };
-    let ((cap, our_cap), (deposit, our_deposit)) = (allowed(0.6), deposit_counts(6_500));
-    let ((whole, our_whole), (paid, our_paid)) = (whole_seconds(), paid_by_success());
-    let ((probed, our_probed), (shift, our_shift)) = (probes(), limit_after_a_shift());
-    let (wait, our_wait) = waits_under_a_timeout();
-    let ((idle, our_idle), (failing, our_failing)) = (aimd_limit(u64::MAX, false), aimd_limit(20, true));
-    let rows: [(&str, &str, String, String); 9] = [
-        (
-            "tower 0.5.3",
-            "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6",
-            format!("{cap}"),
-            format!("{our_cap}"),
-        ),
-        (
-            "tower 0.5.3",
-            "`TpsBudget`: a deposit with a ttl of 10 s, after 6.5 s",
-            gone(deposit).into(),
-            gone(our_deposit).into(),
-        ),
-        (
-            "tower 0.5.3",
-            "`ExponentialBackoff`: of 20 jittered waits from 1 s, whole seconds",
-            format!("{whole}"),
-            format!("{our_whole}"),
-        ),
-        (
-            "tower 0.5.3",
-            "`Timeout` of 50 ms: how long a caller waits behind a call of 40 ms and one permit",
-            format!("{wait} ms"),
-            format!("{our_wait} ms"),
-        ),
-        (
-            "tower-resilience 0.14",
-            "retry budget: retries that 10,000 good answers pay for (ours at 20 %)",
-            format!("{paid}"),
-            format!("{our_paid}"),
-        ),
-        (
-            "tower-resilience 0.14",
-            "Vegas: limit after the base latency moved from 10 to 50 ms for good",
-            format!("{shift}"),
-            format!("{our_shift}"),
-        ),
-        (
-            "tower-resilience 0.14",
-            "AIMD: limit of 20 (at most 1,000) after 10,000 calls one after another",
-            format!("{idle}"),
-            format!("{our_idle}"),
-        ),
-        (
-            "tower-resilience 0.14",
-            "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves",
-            format!("{failing}"),
-            format!("{our_failing}"),
-        ),
-        (
-            "recloser 1.4",
-            "half open for 10 probes: of 50 calls at once, those let through",
-            format!("{probed}"),
-            format!("{our_probed}"),
-        ),
-    ];
     let mut page = String::from(
         "# What others do, and what is done here\n\n\
          Written by `crates/inflight-strategies/tests/it/peers.rs`, which runs both sides.\n\n\
          | crate | what | there | here |\n|---|---|---|---|\n",
     );
-    for (who, what, theirs, ours) in rows {
+    let mut row = |who, what, (theirs, ours): (&dyn Display, &dyn Display)| {
         writeln!(page, "| {who} | {what} | {theirs} | {ours} |").expect("a string");
-    }
+    };
+    let (tower, resilience, recloser) = ("tower 0.5.3", "tower-resilience 0.14", "recloser 1.4");
+
+    let (theirs, ours) = allowed(0.6);
+    row(tower, "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6", (&theirs, &ours));
+    let (theirs, ours) = deposit_counts(6_500);
+    let gone = |counts: bool| if counts { "counts" } else { "is forgotten" };
+    row(tower, "`TpsBudget`: a deposit with a ttl of 10 s, after 6.5 s", (&gone(theirs), &gone(ours)));
+    let (theirs, ours) = whole_seconds();
+    row(tower, "`ExponentialBackoff`: of 20 jittered waits from 1 s, whole seconds", (&theirs, &ours));
+    let (theirs, ours) = waits_under_a_timeout();
+    let what = "`Timeout` of 50 ms: how long a caller waits behind a call of 40 ms and one permit";
+    row(tower, what, (&format_args!("{theirs} ms"), &format_args!("{ours} ms")));
+    let (theirs, ours) = shed_with_room();
+    let what =
+        "`LoadShed` over a `Buffer` of 10,000: calls shed of 1,000 from one task (ours: a limit of 10,000)";
+    row(tower, what, (&theirs, &ours));
+    let (theirs, ours) = paid_by_success();
+    let what = "retry budget: retries that 10,000 good answers pay for (ours at 20 %)";
+    row(resilience, what, (&theirs, &ours));
+    let (theirs, ours) = limit_after_a_shift();
+    let what = "Vegas: limit after the base latency moved from 10 to 50 ms for good";
+    row(resilience, what, (&theirs, &ours));
+    let (theirs, ours) = aimd_limit(u64::MAX, false);
+    let what = "AIMD: limit of 20 (at most 1,000) after 10,000 calls one after another";
+    row(resilience, what, (&theirs, &ours));
+    let (theirs, ours) = aimd_limit(20, true);
+    let what = "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves";
+    row(resilience, what, (&theirs, &ours));
+    let (theirs, ours) = probes();
+    row(recloser, "half open for 10 probes: of 50 calls at once, those let through", (&theirs, &ours));
     expect_file!["../../../../docs/strategies/defects.md"].assert_eq(&page);
 }
