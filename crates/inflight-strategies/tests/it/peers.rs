@@ -4,12 +4,14 @@
 use expect_test::expect_file;
 use inflight_lab::draws::Stream;
 use inflight_strategies::{
+    attempt::Attempt,
     breaker::{self, Breaker},
+    hedge::{self, After, HedgeLayer},
     limit::{
         Config, LimitLayer, Permits, Queue,
         adaptive::{self, Limiter, Range, Sample, aimd, vegas},
     },
-    retry::{Backoff, Delays, Ratio, RatioBudget, Steps},
+    retry::{Backoff, BudgetConfig, Delays, Ratio, RatioBudget, Steps},
     rt::{Instant, Rng},
     service::{Failure, Layer as _, Outcome, Service as _},
     timeout::{self, Late, TimeoutLayer},
@@ -18,17 +20,22 @@ use inflight_strategies::{
 };
 use std::{
     cell::Cell,
+    convert::Infallible,
     fmt::{Display, Write as _},
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tower::{
-    Service, ServiceBuilder, ServiceExt as _,
+    Layer as _, Service, ServiceBuilder, ServiceExt as _,
     retry::{
         backoff::{Backoff as _, ExponentialBackoffMaker, MakeBackoff as _},
         budget::{Budget as _, TpsBudget},
     },
+    util::BoxCloneSyncService,
 };
 use tower_resilience_adaptive::{Aimd, ConcurrencyAlgorithm as _, Vegas};
 use tower_resilience_retry::{RetryBudget as _, TokenBucketBudget};
@@ -229,7 +236,7 @@ fn waits_under_a_timeout() -> (u128, u128) {
     let slow = || {
         tower::service_fn(|()| async {
             tokio::time::sleep(ms(40)).await;
-            Ok::<(), std::convert::Infallible>(())
+            Ok::<(), Infallible>(())
         })
     };
     let theirs = paused(async {
@@ -307,7 +314,7 @@ fn shed_with_room() -> (usize, usize) {
         }
         shed
     }
-    let answers = || tower::service_fn(|()| async { Ok::<(), std::convert::Infallible>(()) });
+    let answers = || tower::service_fn(|()| async { Ok::<(), Infallible>(()) });
     let theirs =
         paused(async { shed(ServiceBuilder::new().load_shed().buffer(10_000).service(answers())).await });
     let ours = paused(async {
@@ -316,6 +323,68 @@ fn shed_with_room() -> (usize, usize) {
         shed(limited).await
     });
     (theirs, ours)
+}
+
+/// A request that may be asked twice.
+#[derive(Clone)]
+struct Ask;
+
+impl Attempt for Ask {
+    fn attempt(&self, _: u32) -> Ask {
+        Ask
+    }
+}
+
+/// Hedges whatever it may.
+#[derive(Clone)]
+struct Always;
+
+impl tower::hedge::Policy<Ask> for Always {
+    fn clone_request(&self, ask: &Ask) -> Option<Ask> {
+        Some(ask.clone())
+    }
+
+    fn can_retry(&self, _: &Ask) -> bool {
+        true
+    }
+}
+
+/// Hedges of 10,000 calls one after another, sent when a call takes longer than 95 % of them: nine of ten take 10 to 20 ms, one takes
+/// 500 to 1,500 ms. Whoever remembers only the calls that won takes the slow ones for ever rarer than they are.
+fn hedges_of_a_twentieth() -> (usize, usize) {
+    async fn hedges<S: Service<Ask, Error: std::fmt::Debug>>(
+        layer: impl FnOnce(BoxCloneSyncService<Ask, (), Infallible>) -> S,
+    ) -> usize {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counted = sent.clone();
+        let mut service = layer(BoxCloneSyncService::new(tower::service_fn(move |_: Ask| {
+            let mut dice = Stream::new(1, "stragglers").dice(counted.fetch_add(1, Relaxed) as u64);
+            let (is_slow, share) = (dice.unit() < 0.1, dice.unit());
+            let took = if is_slow { 500.0 + share * 1_000.0 } else { 10.0 + share * 10.0 };
+            async move {
+                tokio::time::sleep(Duration::from_secs_f64(took / 1e3)).await;
+                Ok(())
+            }
+        })));
+        for _ in 0..10_000 {
+            service.ready().await.expect("it is always ready").call(Ask).await.expect("none fails");
+        }
+        sent.load(Relaxed) - 10_000
+    }
+    let window = Duration::from_secs(30);
+    let theirs = paused(hedges(|service| tower::hedge::Hedge::new(service, Always, 100, 0.95, window)));
+    let after = After::Quantile { q: 0.95, min_samples: 100, window, floor: ms(1) };
+    let config = hedge::Config { after, attempts: 2, budget: BudgetConfig::Unlimited };
+    let ours = paused(async {
+        hedges(|service| TowerLayer::new(HedgeLayer::new(config, World::new(), ())).layer(service)).await
+    });
+    (theirs, ours)
+}
+
+#[test]
+fn a_quantile_of_all_attempts_is_hedged_here_and_one_of_the_winners_in_tower() {
+    let (theirs, ours) = hedges_of_a_twentieth();
+    assert!((400..=600).contains(&ours) && (900..=1_100).contains(&theirs), "{theirs}, {ours}");
 }
 
 #[test]
@@ -351,6 +420,8 @@ fn the_page_of_defects_is_what_was_measured() {
     let what =
         "`LoadShed` over a `Buffer` of 10,000: calls shed of 1,000 from one task (ours: a limit of 10,000)";
     row(tower, what, (&theirs, &ours));
+    let (theirs, ours) = hedges_of_a_twentieth();
+    row(tower, "`Hedge` at p95: hedges of 10,000 calls, of which 10 % are slow", (&theirs, &ours));
     let (theirs, ours) = paid_by_success();
     let what = "retry budget: retries that 10,000 good answers pay for (ours at 20 %)";
     row(resilience, what, (&theirs, &ours));
