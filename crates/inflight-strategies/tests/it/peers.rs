@@ -251,56 +251,6 @@ fn waits_under_a_timeout() -> (u128, u128) {
     (theirs, ours)
 }
 
-#[test]
-fn a_ratio_caps_retries_here_and_not_in_tower() {
-    for (share, theirs) in [(0.3, 3_333), (0.4, 5_000), (0.6, 10_000), (0.75, 10_000), (0.99, 10_000)] {
-        assert_eq!(allowed(share), (theirs, (10_000.0 * share).round() as usize), "at {share}");
-    }
-}
-
-#[test]
-fn a_deposit_lasts_its_time_here_and_six_tenths_of_it_in_tower() {
-    assert_eq!([5_500, 6_500, 8_900].map(deposit_counts), [(true, true), (false, true), (false, true)]);
-    assert!(!deposit_counts(10_000).1);
-}
-
-#[test]
-fn waits_of_a_second_are_jittered_here_and_not_in_tower() {
-    assert_eq!(whole_seconds(), (20, 0));
-}
-
-#[test]
-fn success_pays_for_a_share_of_retries_here_and_for_one_each_in_tower_resilience() {
-    assert_eq!(paid_by_success(), (10_000, 2_000));
-}
-
-#[test]
-fn a_half_open_breaker_lets_its_probes_through_here_and_everybody_in_recloser() {
-    assert_eq!(probes(), (50, 10));
-}
-
-#[test]
-fn a_baseline_that_moved_is_found_here_and_never_in_tower_resilience() {
-    let (theirs, ours) = limit_after_a_shift();
-    assert!(theirs <= 10 && ours > 100, "{theirs}, {ours}");
-}
-
-#[test]
-fn a_limit_that_nobody_fills_stays_here_and_climbs_in_tower_resilience() {
-    assert_eq!(aimd_limit(u64::MAX, false), (1_000, 20));
-}
-
-#[test]
-fn calls_that_fail_by_themselves_leave_a_limit_here_and_halve_it_in_tower_resilience() {
-    let (theirs, ours) = aimd_limit(20, true);
-    assert!(theirs < 40 && ours == 1_000, "{theirs}, {ours}");
-}
-
-#[test]
-fn a_timeout_covers_the_wait_for_a_permit_here_and_not_in_tower() {
-    assert_eq!(waits_under_a_timeout(), (80, 50));
-}
-
 /// Calls of 1,000 in one task that are shed while a queue has room for 10,000: `LoadShed`, and a limit that makes nobody wait.
 fn shed_with_room() -> (usize, usize) {
     async fn shed<S: Service<(), Error: std::fmt::Debug>>(mut service: S) -> usize {
@@ -375,10 +325,59 @@ fn hedges_of_a_twentieth() -> (usize, usize) {
     let theirs = paused(hedges(|service| tower::hedge::Hedge::new(service, Always, 100, 0.95, window)));
     let after = After::Quantile { q: 0.95, min_samples: 100, window, floor: ms(1) };
     let config = hedge::Config { after, attempts: 2, budget: BudgetConfig::Unlimited };
-    let ours = paused(async {
-        hedges(|service| TowerLayer::new(HedgeLayer::new(config, World::new(), ())).layer(service)).await
-    });
+    let ours =
+        paused(hedges(|service| TowerLayer::new(HedgeLayer::new(config, World::new(), ())).layer(service)));
     (theirs, ours)
+}
+
+#[test]
+fn a_ratio_caps_retries_here_and_not_in_tower() {
+    for (share, theirs) in [(0.3, 3_333), (0.4, 5_000), (0.6, 10_000), (0.75, 10_000), (0.99, 10_000)] {
+        assert_eq!(allowed(share), (theirs, (10_000.0 * share).round() as usize), "at {share}");
+    }
+}
+
+#[test]
+fn a_deposit_lasts_its_time_here_and_six_tenths_of_it_in_tower() {
+    assert_eq!([5_500, 6_500, 8_900].map(deposit_counts), [(true, true), (false, true), (false, true)]);
+    assert!(!deposit_counts(10_000).1);
+}
+
+#[test]
+fn waits_of_a_second_are_jittered_here_and_not_in_tower() {
+    assert_eq!(whole_seconds(), (20, 0));
+}
+
+#[test]
+fn success_pays_for_a_share_of_retries_here_and_for_one_each_in_tower_resilience() {
+    assert_eq!(paid_by_success(), (10_000, 2_000));
+}
+
+#[test]
+fn a_half_open_breaker_lets_its_probes_through_here_and_everybody_in_recloser() {
+    assert_eq!(probes(), (50, 10));
+}
+
+#[test]
+fn a_baseline_that_moved_is_found_here_and_never_in_tower_resilience() {
+    let (theirs, ours) = limit_after_a_shift();
+    assert!(theirs <= 10 && ours > 100, "{theirs}, {ours}");
+}
+
+#[test]
+fn a_limit_that_nobody_fills_stays_here_and_climbs_in_tower_resilience() {
+    assert_eq!(aimd_limit(u64::MAX, false), (1_000, 20));
+}
+
+#[test]
+fn calls_that_fail_by_themselves_leave_a_limit_here_and_halve_it_in_tower_resilience() {
+    let (theirs, ours) = aimd_limit(20, true);
+    assert!(theirs < 40 && ours == 1_000, "{theirs}, {ours}");
+}
+
+#[test]
+fn a_timeout_covers_the_wait_for_a_permit_here_and_not_in_tower() {
+    assert_eq!(waits_under_a_timeout(), (80, 50));
 }
 
 #[test]
@@ -393,48 +392,69 @@ fn a_task_with_many_calls_is_served_here_and_shed_in_tower() {
     assert!(theirs > 500 && ours == 0, "{theirs}, {ours}");
 }
 
+/// The table of defects, in Markdown.
+struct Page(String);
+
+impl Page {
+    fn row(&mut self, who: &str, what: &str, (theirs, ours): (impl Display, impl Display)) {
+        writeln!(self.0, "| {who} | {what} | {theirs} | {ours} |").expect("a string");
+    }
+}
+
 /// The page is what the tests above see. `UPDATE_EXPECT=1 cargo test -p inflight-strategies peers` writes it.
 #[test]
 fn the_page_of_defects_is_what_was_measured() {
-    let mut page = String::from(
+    let mut page = Page(String::from(
         "# What others do, and what is done here\n\n\
          Written by `crates/inflight-strategies/tests/it/peers.rs`, which runs both sides.\n\n\
          | crate | what | there | here |\n|---|---|---|---|\n",
-    );
-    let mut row = |who, what, (theirs, ours): (&dyn Display, &dyn Display)| {
-        writeln!(page, "| {who} | {what} | {theirs} | {ours} |").expect("a string");
-    };
-    let (tower, resilience, recloser) = ("tower 0.5.3", "tower-resilience 0.14", "recloser 1.4");
-
-    let (theirs, ours) = allowed(0.6);
-    row(tower, "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6", (&theirs, &ours));
-    let (theirs, ours) = deposit_counts(6_500);
+    ));
     let gone = |counts: bool| if counts { "counts" } else { "is forgotten" };
-    row(tower, "`TpsBudget`: a deposit with a ttl of 10 s, after 6.5 s", (&gone(theirs), &gone(ours)));
-    let (theirs, ours) = whole_seconds();
-    row(tower, "`ExponentialBackoff`: of 20 jittered waits from 1 s, whole seconds", (&theirs, &ours));
+
+    let tower = "tower 0.5.3";
+    page.row(tower, "`TpsBudget`: retries of 10,000 requests at a ratio of 0.6", allowed(0.6));
+    let (theirs, ours) = deposit_counts(6_500);
+    page.row(tower, "`TpsBudget`: a deposit with a ttl of 10 s, after 6.5 s", (gone(theirs), gone(ours)));
+    page.row(tower, "`ExponentialBackoff`: of 20 jittered waits from 1 s, whole seconds", whole_seconds());
     let (theirs, ours) = waits_under_a_timeout();
-    let what = "`Timeout` of 50 ms: how long a caller waits behind a call of 40 ms and one permit";
-    row(tower, what, (&format_args!("{theirs} ms"), &format_args!("{ours} ms")));
-    let (theirs, ours) = shed_with_room();
-    let what =
-        "`LoadShed` over a `Buffer` of 10,000: calls shed of 1,000 from one task (ours: a limit of 10,000)";
-    row(tower, what, (&theirs, &ours));
-    let (theirs, ours) = hedges_of_a_twentieth();
-    row(tower, "`Hedge` at p95: hedges of 10,000 calls, of which 10 % are slow", (&theirs, &ours));
-    let (theirs, ours) = paid_by_success();
-    let what = "retry budget: retries that 10,000 good answers pay for (ours at 20 %)";
-    row(resilience, what, (&theirs, &ours));
-    let (theirs, ours) = limit_after_a_shift();
-    let what = "Vegas: limit after the base latency moved from 10 to 50 ms for good";
-    row(resilience, what, (&theirs, &ours));
-    let (theirs, ours) = aimd_limit(u64::MAX, false);
-    let what = "AIMD: limit of 20 (at most 1,000) after 10,000 calls one after another";
-    row(resilience, what, (&theirs, &ours));
-    let (theirs, ours) = aimd_limit(20, true);
-    let what = "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves";
-    row(resilience, what, (&theirs, &ours));
-    let (theirs, ours) = probes();
-    row(recloser, "half open for 10 probes: of 50 calls at once, those let through", (&theirs, &ours));
-    expect_file!["../../../../docs/strategies/defects.md"].assert_eq(&page);
+    page.row(
+        tower,
+        "`Timeout` of 50 ms: how long a caller waits behind a call of 40 ms and one permit",
+        (format!("{theirs} ms"), format!("{ours} ms")),
+    );
+    page.row(
+        tower,
+        "`LoadShed` over a `Buffer` of 10,000: calls shed of 1,000 from one task (ours: a limit of 10,000)",
+        shed_with_room(),
+    );
+    page.row(
+        tower,
+        "`Hedge` at p95: hedges of 10,000 calls, of which 10 % are slow",
+        hedges_of_a_twentieth(),
+    );
+
+    let resilience = "tower-resilience 0.14";
+    page.row(
+        resilience,
+        "retry budget: retries that 10,000 good answers pay for (ours at 20 %)",
+        paid_by_success(),
+    );
+    page.row(
+        resilience,
+        "Vegas: limit after the base latency moved from 10 to 50 ms for good",
+        limit_after_a_shift(),
+    );
+    page.row(
+        resilience,
+        "AIMD: limit of 20 (at most 1,000) after 10,000 calls one after another",
+        aimd_limit(u64::MAX, false),
+    );
+    page.row(
+        resilience,
+        "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves",
+        aimd_limit(20, true),
+    );
+
+    page.row("recloser 1.4", "half open for 10 probes: of 50 calls at once, those let through", probes());
+    expect_file!["../../../../docs/strategies/defects.md"].assert_eq(&page.0);
 }
