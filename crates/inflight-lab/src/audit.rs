@@ -27,6 +27,11 @@ pub struct Effort {
 }
 
 impl Effort {
+    /// The share of the processors' time that a hypervisor took away, if it was so much that the figures are its own.
+    pub fn robbed(&self) -> Option<f64> {
+        self.stolen_share.filter(|share| *share > MOST_STOLEN)
+    }
+
     /// This round's, with the shares of `other` where they are worse.
     pub(crate) fn or_worse(self, other: Effort) -> Effort {
         Effort {
@@ -42,22 +47,31 @@ pub const SEEN_STOLEN: f64 = 0.01;
 /// With a larger share of it figures are the hypervisor's.
 pub const MOST_STOLEN: f64 = 0.05;
 
-/// Whether a hypervisor took processors away while `arms` were measured; `None` if the system does not tell.
-pub fn steal(arms: &[ArmOutcome]) -> Option<Control> {
+/// Whether a hypervisor took processors away while `arms` were measured, of which `repeated` rounds were measured again because it
+/// had taken too much; `None` if the system does not tell.
+pub fn steal(arms: &[ArmOutcome], repeated: u32) -> Option<Control> {
     let told = arms.iter().filter_map(|arm| Some((arm.driver.as_ref()?.effort.stolen_share?, &arm.name)));
     let (share, arm) = told.reduce(|worst, one| if one.0 > worst.0 { one } else { worst })?;
     let (ok, percent) = (share <= SEEN_STOLEN, share * 100.0);
+    let again = match repeated {
+        0 => String::new(),
+        1 => "; one round was measured again, from which it had taken more than 5 %".into(),
+        n => format!("; {n} rounds were measured again, from which it had taken more than 5 %"),
+    };
     let text = match ok {
-        true => format!("a hypervisor took {percent:.1} % of the processors' time at most"),
+        true => format!("a hypervisor took {percent:.1} % of the processors' time at most{again}"),
         false => format!(
-            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it"
+            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it{again}"
         ),
     };
     Some(Control {
         name: "steal".into(),
         ok,
         text,
-        figures: BTreeMap::from([("worst_percent".into(), percent)]),
+        figures: BTreeMap::from([
+            ("worst_percent".into(), percent),
+            ("rounds_repeated".into(), f64::from(repeated)),
+        ]),
     })
 }
 
@@ -159,7 +173,7 @@ impl Audit {
                 self.effort.busiest_share * 100.0
             ));
         }
-        let stolen = self.effort.stolen_share.filter(|share| *share > MOST_STOLEN)?;
+        let stolen = self.effort.robbed()?;
         Some(format!("a hypervisor took {:.0} % of the processors' time (at most 5 %)", stolen * 100.0))
     }
 }
@@ -180,6 +194,17 @@ mod tests {
         assert_eq!(verdict(20_000, 80, 1, None), Verdict::GeneratorLimited);
         assert_eq!(verdict(20_000, 0, 0, Some(0.5)), Verdict::Trustworthy);
         assert_eq!(verdict(20_000, 0, 0, Some(0.99)), Verdict::GeneratorLimited);
+    }
+
+    #[test]
+    fn a_round_is_robbed_of_more_than_a_twentieth() {
+        let robbed = |stolen| {
+            let effort =
+                Effort { workers: 1, realtime: true, cpu_ns: 0, busiest_share: 0.0, stolen_share: stolen };
+            effort.robbed()
+        };
+        assert_eq!(robbed(Some(0.06)), Some(0.06));
+        assert_eq!([robbed(Some(0.05)), robbed(None)], [None, None]);
     }
 
     #[test]

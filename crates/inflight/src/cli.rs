@@ -90,6 +90,24 @@ pub enum Profile {
     Full,
 }
 
+/// Flags of what is measured on this machine.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Machine {
+    /// What processors do while nobody needs them: halt, or poll, which keeps them awake for shorter waits [default: poll under a
+    /// hypervisor, else halt]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    pub idle: Option<Idle>,
+}
+
+/// What processors do while nobody needs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Idle {
+    /// Sleep: whoever wakes on one waits for it, under a hypervisor perhaps for long
+    Halt,
+    /// Stay awake, by threads that let everybody else pass: costs electricity and credits
+    Poll,
+}
+
 /// What a verdict is expected to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
@@ -133,6 +151,9 @@ pub struct Run {
     /// Print run.json instead of tables
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub machine: Machine,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,
@@ -243,6 +264,9 @@ pub struct Tune {
     /// Print JSON instead of tables
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub machine: Machine,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,

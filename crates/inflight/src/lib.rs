@@ -8,6 +8,7 @@
 //! * [`commands`]: one file per command; [`cli`] has their flags.
 
 pub mod app;
+mod awake;
 pub mod cli;
 pub mod commands;
 pub mod driver;

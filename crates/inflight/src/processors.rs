@@ -24,6 +24,17 @@ pub(crate) fn of_the_machine() -> usize {
     counted.max(std::thread::available_parallelism().map_or(1, NonZero::get))
 }
 
+/// Whether a hypervisor lends this machine its processors, if they tell.
+pub(crate) fn are_lent() -> bool {
+    fs::read_to_string("/proc/cpuinfo").is_ok_and(|info| is_lent(&info))
+}
+
+/// Whether the first processor of `/proc/cpuinfo` has the flag that hypervisors set.
+fn is_lent(info: &str) -> bool {
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags")?.split_once(':'));
+    flags.is_some_and(|(_, flags)| flags.split_whitespace().any(|flag| flag == "hypervisor"))
+}
+
 /// The lines of `/proc/stat` that are about one processor each.
 fn count(stat: &str) -> usize {
     let is_one = |line: &&str| {
@@ -61,6 +72,13 @@ mod tests {
     #[test]
     fn processors_are_counted_by_their_lines() {
         assert_eq!(count("cpu  1 2 3\ncpu0 1 2\ncpu1 1 2\nintr 3\n"), 2);
+    }
+
+    #[test]
+    fn a_hypervisor_is_known_by_its_flag() {
+        assert!(is_lent("processor\t: 0\nflags\t\t: fpu hypervisor lahf_lm\nbugs\t\t:\n"));
+        assert!(!is_lent("processor\t: 0\nflags\t\t: fpu lahf_lm\nbugs\t\t: hypervisor\n"));
+        assert!(!is_lent("processor\t: 0\nFeatures\t: fp asimd\n"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The flags of `inflight load`.
 
-use super::{Runs, duration, positive_duration};
+use super::{Machine, Runs, duration, positive_duration};
 use clap::Args;
 use inflight_strategies::units::Rate;
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -114,6 +114,9 @@ pub struct Load {
     /// Keep the result, like `run` does: for `show` and `list`
     #[arg(long, help_heading = "Result")]
     pub save: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub machine: Machine,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub runs: Runs,

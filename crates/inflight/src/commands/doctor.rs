@@ -2,6 +2,8 @@
 
 use super::{Exit, raise_open_files, runtime};
 use crate::{
+    awake::Awake,
+    cli::Idle,
     live,
     processors::{Shares, Usage},
     terminal::{ink, print},
@@ -34,9 +36,13 @@ pub(super) fn run() -> anyhow::Result<Exit> {
     let before = Usage::now();
     let timers = runtime.block_on(timer_error::measure(&world));
     let shares = before.zip(Usage::now()).map(|(before, after)| after.since(&before));
+    let awake = Awake::new(Some(Idle::Poll));
+    let timers_awake = runtime.block_on(timer_error::measure(&world));
+    drop(awake);
     let findings = [
         Some(processors()),
-        timers.as_ref().map(of_timers),
+        timers.as_ref().map(|timers| of_timers("timers", timers)),
+        timers_awake.as_ref().map(|timers| of_timers("kept awake", timers)),
         Some(of_clock(&world)),
         Some(of_files(raise_open_files())),
         fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok().as_deref().and_then(of_ports),
@@ -69,10 +75,11 @@ fn processors() -> Finding {
     Finding { what: "processors", figure: n.to_string(), advice }
 }
 
-fn of_timers(timers: &TimerError) -> Finding {
+/// The lateness of timers while processors may halt, or are kept awake.
+fn of_timers(what: &'static str, timers: &TimerError) -> Finding {
     let ms = |ns: u64| ns as f64 / 1e6;
     Finding {
-        what: "timers",
+        what,
         figure: format!(
             "late by {:.3} ms on average, {:.3} ms at p99, {:.3} ms at most ({} of them)",
             ms(timers.mean_ns),

@@ -1,6 +1,7 @@
 //! What `run` and `load` have in common: what becomes of a measurement's books.
 
 use super::library::Source;
+use crate::awake::Awake;
 use inflight_lab::{
     audit::steal,
     experiment::{
@@ -60,6 +61,8 @@ pub(super) struct Session {
     pub(super) judge: Judge,
     phases: Vec<Phase>,
     rounds: Rounds,
+    /// How many rounds were measured again.
+    repeated: u32,
 }
 
 impl Session {
@@ -71,6 +74,7 @@ impl Session {
             books: Vec::new(),
             judge,
             rounds: Rounds { planned: document.rounds, done: 0 },
+            repeated: 0,
         }
     }
 
@@ -97,6 +101,11 @@ impl Session {
         }
         self.take(records);
         self.rounds.done += 1;
+    }
+
+    /// A round was measured, and will be again instead of being taken.
+    pub(super) fn on_repeat(&mut self) {
+        self.repeated += 1;
     }
 
     /// Takes a round that was cut short: it counts only if there is no other, for it is not of the same length.
@@ -133,7 +142,7 @@ impl Session {
             None => answer(&outcome.verdicts),
         };
         outcome.controls = self.judge.controls();
-        outcome.controls.extend(steal(&outcome.arms));
+        outcome.controls.extend(steal(&outcome.arms, self.repeated));
         let differs = outcome.controls.iter().filter(|c| !c.ok && c.name.starts_with("A/A"));
         outcome.validity.problems.extend(differs.map(|control| control.text.clone()));
         outcome.set_known(&source.document);
@@ -147,6 +156,8 @@ impl Session {
 pub(super) struct Run {
     pub(super) id: String,
     pub(super) started_unix_s: u64,
+    /// Where: see [`machine`].
+    pub(super) machine: String,
     pub(super) world: RunWorld,
     pub(super) timers: Option<TimerError>,
     /// The command that repeats it, if no file is needed.
@@ -161,7 +172,7 @@ impl Run {
             id: self.id,
             version: env!("CARGO_PKG_VERSION").into(),
             started_unix_s: self.started_unix_s,
-            machine: if self.world == RunWorld::Live { machine() } else { "none: virtual time".into() },
+            machine: self.machine,
             world: self.world,
             timers: self.timers,
             rerun: self.rerun,
@@ -222,10 +233,11 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The machine in a few words.
-fn machine() -> String {
+/// This machine in a few words, and whether its processors are kept from halting.
+pub(super) fn machine(awake: &Awake) -> String {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let system = rustix::system::uname();
     let text = |c: &std::ffi::CStr| c.to_string_lossy().into_owned();
-    format!("{processors} processors, {} {}", text(system.sysname()), text(system.release()))
+    let awake = if awake.keeps() { ", kept awake" } else { "" };
+    format!("{processors} processors{awake}, {} {}", text(system.sysname()), text(system.release()))
 }

@@ -4,7 +4,7 @@ use super::{
     Exit, again, expect, interrupted,
     json::json,
     library::Source,
-    measured::{Books, Run, Session},
+    measured::{Books, Run, Session, machine},
     raise_open_files,
     round::{LEAD, Round},
     runs::{self, PAGE, RunDir},
@@ -12,6 +12,7 @@ use super::{
     workers::Workers,
 };
 use crate::{
+    awake::Awake,
     cli, live,
     terminal::{ink, print, say, width},
     timer_error,
@@ -26,6 +27,9 @@ use inflight_lab::{
 };
 use std::{path::PathBuf, pin::Pin, time::Duration};
 
+/// So many rounds of a run are measured again if a hypervisor took too much of them; that depends on nothing that was found.
+const MOST_REPEATS: u32 = 2;
+
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     // Everything is read before anything is measured: a mistake in the last file costs no minutes.
     let sources = Source::all_chosen(&flags.experiments, &flags.choice, &flags.only)?;
@@ -33,9 +37,11 @@ pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
     let dir = RunDir::create(&flags.runs.dir)?;
     let Some(knees) = knees(&sources, &flags.only)? else { return Ok(Exit::Interrupted) };
     let runtime = runtime(None)?;
+    let awake = Awake::new(flags.machine.idle);
     let seed = again::seed(&sources);
     let rerun = again::command("run", &flags.experiments, &flags.choice, (&flags.only, &[]), seed);
-    let outcome = runtime.block_on(measure((&sources, rerun), knees, &flags.only, &dir))?;
+    let outcome = runtime.block_on(measure((&sources, rerun), knees, &flags.only, &dir, &awake))?;
+    drop(awake);
     runtime.shutdown_background();
     show(&dir, &folders(&sources), &outcome, flags)?;
     Ok(expect::exit(&flags.expect, &outcome))
@@ -58,21 +64,23 @@ fn knees(sources: &[Source], only: &[String]) -> anyhow::Result<Option<Vec<Optio
 }
 
 /// Measures the arms `only` of every experiment, or all, one after the other, and saves what was found as one run, which `rerun`
-/// repeats. `knees` are their knee curves.
+/// repeats. `knees` are their knee curves, `awake` is whether processors are kept from halting.
 pub(super) async fn measure(
     (sources, rerun): (&[Source], Option<String>),
     knees: Vec<Option<SweepOutcome>>,
     only: &[String],
     dir: &RunDir,
+    awake: &Awake,
 ) -> anyhow::Result<RunOutcome> {
     let folders = folders(sources);
     let mut interrupt = std::pin::pin!(interrupted()?);
     let timers = timer_error::measure(&live::World::new(tokio::runtime::Handle::current())).await;
-    let (mut experiments, mut complete) = (Vec::new(), true);
+    let (mut experiments, mut complete, mut repeats) = (Vec::new(), true, MOST_REPEATS);
     for ((source, folder), knee) in sources.iter().zip(&folders).zip(knees) {
         let place = Place { dir, folder };
         let (experiment, ended) =
-            measure_experiment(source, only, place, timers.as_ref(), interrupt.as_mut()).await?;
+            measure_experiment(source, only, place, timers.as_ref(), &mut repeats, interrupt.as_mut())
+                .await?;
         experiments.push(ExperimentOutcome { sweep: knee, ..experiment });
         complete = ended;
         if !complete {
@@ -81,7 +89,8 @@ pub(super) async fn measure(
         }
     }
     let (id, started_unix_s) = (dir.id.clone(), dir.started_unix_s);
-    let run = Run { id, started_unix_s, world: RunWorld::Live, timers, rerun };
+    let (machine, world) = (machine(awake), RunWorld::Live);
+    let run = Run { id, started_unix_s, machine, world, timers, rerun };
     let outcome = run.outcome(experiments, complete);
     save_run(dir, &outcome)?;
     Ok(outcome)
@@ -136,12 +145,14 @@ pub(super) fn folders(sources: &[Source]) -> Vec<String> {
     folders
 }
 
-/// One experiment. Also tells whether it was measured to its end.
+/// One experiment, some of whose rounds, but no more than `repeats`, are measured again if they were robbed. Also tells whether it
+/// was measured to its end.
 async fn measure_experiment(
     source: &Source,
     only: &[String],
     place: Place<'_>,
     timers: Option<&TimerError>,
+    repeats: &mut u32,
     mut interrupt: Pin<&mut impl Future>,
 ) -> anyhow::Result<(ExperimentOutcome, bool)> {
     place.save_source(source)?;
@@ -168,7 +179,15 @@ async fn measure_experiment(
         let mut order = arms.clone();
         order.rotate_left(number as usize % arms.len());
         order.extend(control);
-        let (mut records, ended) = round.measure(&order, interrupt.as_mut()).await?;
+        let (mut records, ended) = loop {
+            let (records, ended) = round.measure(&order, interrupt.as_mut()).await?;
+            match robbed(&records).filter(|_| ended && *repeats > 0) {
+                Some(share) => say(&format!("{label}again: a hypervisor took {:.0} % of it", share * 100.0)),
+                None => break (records, ended),
+            }
+            *repeats -= 1;
+            session.on_repeat();
+        };
         complete = ended;
         let again = control.filter(|_| ended).and_then(|name| Some((records.pop()?, name)));
         let named = arms_of(&order, records, ended);
@@ -185,6 +204,11 @@ async fn measure_experiment(
     set_beside_twins(&mut outcome, document, &books, timers);
     place.save_books(&books)?;
     Ok((outcome, complete))
+}
+
+/// The largest share of the processors' time that a hypervisor took from one of these arms, if it was too much.
+fn robbed(records: &[Record]) -> Option<f64> {
+    records.iter().filter_map(|record| record.effort?.robbed()).reduce(f64::max)
 }
 
 /// What will be done, in words.

@@ -121,6 +121,10 @@ fn of_run() {
                   --json
                       Print run.json instead of tables
 
+                  --idle <HOW>
+                      What processors do while nobody needs them: halt, or poll, which keeps them awake for
+                      shorter waits [default: poll under a hypervisor, else halt]
+
                   --runs <DIR>
                       Where runs are kept
 
@@ -264,6 +268,9 @@ fn of_tune() {
               -o, --output <FILE>        Write what was found as an experiment: for `inflight run`, and for
                                          `inflight serve --config`
                   --json                 Print JSON instead of tables
+                  --idle <HOW>           What processors do while nobody needs them: halt, or poll, which keeps
+                                         them awake for shorter waits [default: poll under a hypervisor, else
+                                         halt]
                   --runs <DIR>           Where runs are kept [default: runs]
               -h, --help                 Print help
 

@@ -9,13 +9,14 @@ mod show;
 mod watch;
 
 use super::{Exit, raise_open_files, runtime};
-use crate::{cli, terminal::say};
+use crate::{awake::Awake, cli, terminal::say};
 use drive::{Driven, Targets};
 use inflight_lab::{load::figures::LoadFigures, record::Record};
 
 pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
     raise_open_files();
     let runtime = runtime(None)?;
+    let awake = Awake::new(flags.machine.idle);
     let exit = if flags.selftest {
         runtime.block_on(selftest::run(flags))
     } else {
@@ -28,7 +29,8 @@ pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
             Some(objective) => runtime.block_on(capacity::run(flags, &targets, objective)),
             None => {
                 let driven = runtime.block_on(targets.drive(&workload))?;
-                show::show(flags, &workload, &driven, &figures(&driven, &targets, flags), &expectations)
+                let figures = figures(&driven, &targets, flags);
+                show::show(flags, &workload, &driven, &figures, &expectations, &awake)
             }
         }
     };

@@ -3,12 +3,13 @@
 use super::super::{
     Exit,
     json::json,
-    measured::{Books, Run, Subject},
+    measured::{Books, Run, Subject, machine},
     run::{histogram_log, save_run},
     runs::RunDir,
 };
 use super::drive::Driven;
 use crate::{
+    awake::Awake,
     cli,
     telemetry::load_text,
     terminal::{ink, print, width},
@@ -32,11 +33,12 @@ pub(super) fn show(
     driven: &Driven,
     figures: &[LoadFigures],
     expectations: &[Expectation],
+    awake: &Awake,
 ) -> anyhow::Result<Exit> {
     let dir = flags.save.then(|| RunDir::create(&flags.runs.dir)).transpose()?;
     let open = |(name, record): &(String, Record)| Books::open(name, flags.seed, record.clone());
     let books: Vec<Books> = driven.records.iter().map(open).collect();
-    let outcome = summary(flags, workload, driven, &books, dir.as_ref());
+    let outcome = summary((flags, workload), driven, &books, dir.as_ref(), machine(awake));
     let answers = judge(expectations, figures);
     if let Some(dir) = &dir {
         save_run(dir, &outcome)?;
@@ -101,11 +103,11 @@ fn exit(is_complete: bool, outcome: &RunOutcome, answers: &[Line]) -> Exit {
 }
 
 fn summary(
-    flags: &cli::Load,
-    workload: &Workload,
+    (flags, workload): (&cli::Load, &Workload),
     driven: &Driven,
     books: &[Books],
     dir: Option<&RunDir>,
+    machine: String,
 ) -> RunOutcome {
     let subject =
         Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
@@ -114,6 +116,7 @@ fn summary(
         rerun: None,
         id: dir.map_or("load".into(), |dir| dir.id.clone()),
         started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
+        machine,
         world: RunWorld::Live,
         timers: None,
     };

@@ -168,6 +168,7 @@ fn kept(sources: &[Source], all: &[Trials], flags: &cli::Sim) -> anyhow::Result<
     let run = Run {
         id: dir.as_ref().map_or("sim".into(), |dir| dir.id.clone()),
         started_unix_s: dir.as_ref().map_or(0, |dir| dir.started_unix_s),
+        machine: "none: virtual time".into(),
         world: RunWorld::Virtual(VirtualTime::of(&traces)),
         timers: None,
         rerun: again::command(

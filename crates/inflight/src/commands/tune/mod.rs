@@ -5,6 +5,7 @@ mod profile;
 
 use super::{BadInput, Exit, json::json, run::measure, runs::RunDir, runtime, workers::Workers};
 use crate::{
+    awake::Awake,
     cli, live,
     terminal::{StatusLine, ink, print, say, width},
 };
@@ -130,8 +131,8 @@ fn checked(
     super::raise_open_files();
     let dir = RunDir::create(&flags.runs.dir)?;
     let runtime = runtime(None)?;
-    let sources = [source];
-    let run = runtime.block_on(measure((&sources, None), vec![None], &[], &dir))?;
+    let (sources, awake) = ([source], Awake::new(flags.machine.idle));
+    let run = runtime.block_on(measure((&sources, None), vec![None], &[], &dir, &awake))?;
     runtime.shutdown_background();
     let (objective, document) = (&problem.objective, &sources[0].document);
     let (scale, errors) = (document.time_scale, document.service_b.errors.value());
