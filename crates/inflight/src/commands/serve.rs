@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use inflight_lab::experiment::Document;
 use inflight_strategies::{rt::race, units::format_duration};
 use std::{fs, io::Read as _, net::SocketAddr, path::Path, sync::Arc};
-use tokio::{net::TcpListener, signal::unix, sync::oneshot};
+use tokio::{signal::unix, sync::oneshot};
 
 /// Files that are open for other reasons than connections: listener, telemetry, runtime, library code.
 const RESERVED_FILES: u64 = 64;
@@ -81,7 +81,7 @@ async fn serve(
     options: server::Options,
     flags: &cli::Serve,
 ) -> anyhow::Result<Exit> {
-    let listener = TcpListener::bind(address).await.map_err(|error| {
+    let listener = server::listen(address).map_err(|error| {
         let other = match error.kind() {
             std::io::ErrorKind::AddrNotAvailable => {
                 "that address is not this machine's; choose one with --bind"
