@@ -9,7 +9,7 @@ use inflight_strategies::{
     hedge::{self, After, HedgeLayer},
     limit::{
         Config, LimitLayer, Permits, Queue,
-        adaptive::{self, Limiter, Range, Sample, aimd, vegas},
+        adaptive::{self, Limiter, Range, Sample, aimd, gradient2, vegas},
     },
     retry::{Backoff, BudgetConfig, Delays, Ratio, RatioBudget, Steps},
     rt::{Instant, Rng},
@@ -167,6 +167,37 @@ fn limit_after_a_shift() -> (usize, u32) {
     sample(&mut ours, 0, 10);
     (1..=10_000).for_each(|i| sample(&mut ours, i, 50));
     (theirs.limit(), ours.limit())
+}
+
+/// The limit of an algorithm of tower-acc and of ours after `calls`: round trips in ms, how many were in flight, whether they were lost.
+fn limits_after(
+    mut theirs: impl tower_acc::Algorithm,
+    ours: adaptive::Config,
+    calls: &[(u64, u32, bool)],
+) -> (usize, u32) {
+    let mut ours = ours.build();
+    for (i, &(rtt, in_flight, dropped)) in (0..).zip(calls) {
+        theirs.update(ms(rtt), in_flight as usize, dropped, false);
+        let sample = Sample { now: at(i * rtt), rtt: ms(rtt), in_flight, full: false, dropped };
+        ours.on_sample(&sample, &mut Middle);
+    }
+    (theirs.max_concurrency(), ours.limit())
+}
+
+/// A limit of 100 with 10 calls in flight, ten of which are lost one after another.
+fn losses_while_not_full() -> (usize, u32) {
+    let range = Range { initial: 100, min: 1, max: 1_000 };
+    let theirs = tower_acc::Vegas::builder().initial_limit(100).max_limit(1_000).build();
+    let ours = adaptive::Config::Vegas(vegas::Config { range, ..Default::default() });
+    let lost = [(100, 10, true); 10];
+    limits_after(theirs, ours, &[&[(100, 10, false)], &lost[..]].concat())
+}
+
+/// A limit of 20 that is full for ten calls of one length.
+fn gradient2_when_full() -> (usize, u32) {
+    let theirs = tower_acc::Gradient2::builder().build();
+    let ours = adaptive::Config::Gradient2(gradient2::Config::default());
+    limits_after(theirs, ours, &[(100, 30, false); 10])
 }
 
 /// Takes 1 ms, and fails every so many requests.
@@ -453,6 +484,18 @@ fn the_page_of_defects_is_what_was_measured() {
         resilience,
         "AIMD: the same after 10,000 calls at once, of which 5 % fail by themselves",
         aimd_limit(20, true),
+    );
+
+    let acc = "tower-acc 0.1.1";
+    page.row(
+        acc,
+        "Vegas: limit of 100 after 10 lost calls, with 10 in flight (Netflix: losses always count)",
+        losses_while_not_full(),
+    );
+    page.row(
+        acc,
+        "Gradient2: limit of 20 after 10 calls at the limit that take equally long (Netflix: 28)",
+        gradient2_when_full(),
     );
 
     page.row("recloser 1.4", "half open for 10 probes: of 50 calls at once, those let through", probes());
