@@ -7,12 +7,9 @@ use super::{
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use inflight_strategies::rt::{Clock as _, First, race};
-use std::{
-    convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll,
-    time::Duration,
-};
+use std::{convert::Infallible, future::poll_fn, io, pin::pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
@@ -36,18 +33,6 @@ pub struct Drained {
 
 /// How long to pause after a failed accept: long enough not to spin when file descriptors are out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: u32 = 1 << 16;
-
-/// Listens on `address`. The standard library asks for 128 places: a burst fills them, and whoever finds none tries again a second
-/// later, which is a second of the kernel's in the latency of a strategy.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
 
 /// Serves `app` on `listener` until `stop` is done, then lets what is in flight finish, for a bounded time.
 pub async fn serve(
@@ -136,22 +121,4 @@ async fn converse(app: Arc<App>, stream: TcpStream, open: Open, _place: OwnedSem
         connection.as_mut().poll(cx).map(drop)
     })
     .await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, TcpStream as Client};
-
-    #[test]
-    fn more_than_a_hundred_and_twenty_eight_may_wait_to_be_accepted() {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
-        let _inside = runtime.enter();
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        // Who finds no place tries again after a second.
-        let connect = |_| Client::connect_timeout(&address, Duration::from_millis(500));
-        let waiting: Result<Vec<Client>, io::Error> = (0..300).map(connect).collect();
-        assert_eq!(waiting.expect("a place for each").len(), 300);
-    }
 }

@@ -20,7 +20,7 @@ use crate::{
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use inflight_lab::{
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, SweepOutcome},
-    record::Record,
+    record::{Ending, Record},
     report,
     twin::{self, TimerError},
     workload::Workload,
@@ -206,8 +206,13 @@ async fn measure_experiment(
     Ok((outcome, complete))
 }
 
-/// The largest share of the processors' time that a hypervisor took from one of these arms, if it was too much.
+/// The largest share of the processors' time that a hypervisor took from one of these arms, if it was too much and no app was gone
+/// meanwhile: that would be forgotten with the round.
 fn robbed(records: &[Record]) -> Option<f64> {
+    const GONE: [Ending; 3] = [Ending::Refused, Ending::Unreachable, Ending::Reset];
+    if records.iter().any(|record| GONE.iter().any(|ending| record.endings.contains_key(ending))) {
+        return None;
+    }
     records.iter().filter_map(|record| record.effort?.robbed()).reduce(f64::max)
 }
 
@@ -282,4 +287,30 @@ fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run
         "\nReport   {path}/{PAGE}\nData     {path}/run.json, latency.hlog, *.requests.csv\n{compare}Rerun    {rerun}\n"
     ));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inflight_lab::{audit::Effort, record::Recorder, workload::Arrivals};
+    use inflight_strategies::{rt::Instant, units::Rate};
+
+    /// Books of a round of which so much was stolen, and in which one request ended so.
+    fn round(stolen: f64, ending: Ending) -> Record {
+        let rate = Rate::per_second(1.0).expect("a rate");
+        let workload = Workload::open(Arrivals::Constant(rate), Duration::ZERO, Duration::ZERO);
+        let mut record = Recorder::new(Instant::ZERO, &workload).close(Instant::ZERO);
+        record.endings.insert(ending, 1);
+        let (workers, realtime, cpu_ns, busiest_share) = (1, true, 0, 0.0);
+        record.effort = Some(Effort { workers, realtime, cpu_ns, busiest_share, stolen_share: Some(stolen) });
+        record
+    }
+
+    #[test]
+    fn a_robbed_round_is_measured_again_unless_an_app_was_gone() {
+        let (calm, robbed_one) = (round(0.01, Ending::Completed), round(0.2, Ending::TimedOut));
+        assert_eq!(robbed(&[calm.clone(), robbed_one.clone()]), Some(0.2));
+        assert_eq!(robbed(&[calm]), None);
+        assert_eq!(robbed(&[robbed_one, round(0.2, Ending::Refused)]), None);
+    }
 }

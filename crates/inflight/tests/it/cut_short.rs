@@ -119,7 +119,7 @@ fn a_run_whose_app_dies_says_so_and_counts_what_it_got() {
     let run = outcome(&runs(&dir)[0]);
     let arm = &run.experiments[0].arms[0];
     assert_eq!(arm.endings.values().sum::<u64>(), arm.offered);
-    assert!(arm.ended(Ending::Refused) > 0, "{:?}", arm.endings);
+    assert!(arm.ended(Ending::Refused) > 0, "{:?} {}", arm.endings, program.stderr.text());
     assert_ne!(run.validity.problems, [""; 0], "an arm whose app was gone is not to be trusted");
 }
 
