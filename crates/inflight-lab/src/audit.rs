@@ -59,15 +59,15 @@ pub fn steal(arms: &[ArmOutcome], repeated: u32) -> Option<Control> {
         n => format!("; {n} rounds were measured again, from which it had taken more than 5 %"),
     };
     let text = match ok {
-        true => format!("a hypervisor took {percent:.1} % of the processors' time at most{again}"),
+        true => format!("a hypervisor took {percent:.1} % of the processors' time at most"),
         false => format!(
-            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it{again}"
+            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it"
         ),
     };
     Some(Control {
         name: "steal".into(),
         ok,
-        text,
+        text: text + &again,
         figures: BTreeMap::from([
             ("worst_percent".into(), percent),
             ("rounds_repeated".into(), f64::from(repeated)),

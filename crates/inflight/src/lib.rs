@@ -9,6 +9,7 @@
 
 pub mod app;
 mod awake;
+mod backlog;
 pub mod cli;
 pub mod commands;
 pub mod driver;

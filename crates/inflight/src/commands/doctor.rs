@@ -37,7 +37,8 @@ pub(super) fn run() -> anyhow::Result<Exit> {
     let timers = runtime.block_on(timer_error::measure(&world));
     let shares = before.zip(Usage::now()).map(|(before, after)| after.since(&before));
     let awake = Awake::new(Some(Idle::Poll));
-    let timers_awake = runtime.block_on(timer_error::measure(&world));
+    // Where processors cannot be kept awake there is nothing to show.
+    let timers_awake = awake.keeps().then(|| runtime.block_on(timer_error::measure(&world))).flatten();
     drop(awake);
     let findings = [
         Some(processors()),

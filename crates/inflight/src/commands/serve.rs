@@ -7,7 +7,7 @@ use crate::{
         arrivals::{Arrivals, MAX_ARRIVALS},
         server, settings,
     },
-    cli, live,
+    backlog, cli, live,
     telemetry::Telemetry,
     terminal::{print, say},
 };
@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use inflight_lab::experiment::Document;
 use inflight_strategies::{rt::race, units::format_duration};
 use std::{fs, io::Read as _, net::SocketAddr, path::Path, sync::Arc};
-use tokio::{signal::unix, sync::oneshot};
+use tokio::{net::TcpListener, signal::unix, sync::oneshot};
 
 /// Files that are open for other reasons than connections: listener, telemetry, runtime, library code.
 const RESERVED_FILES: u64 = 64;
@@ -81,7 +81,9 @@ async fn serve(
     options: server::Options,
     flags: &cli::Serve,
 ) -> anyhow::Result<Exit> {
-    let listener = server::listen(address).map_err(|error| {
+    let bound = TcpListener::bind(address).await;
+    let widened = bound.and_then(|listener| backlog::widen(&listener).map(|()| listener));
+    let listener = widened.map_err(|error| {
         let other = match error.kind() {
             std::io::ErrorKind::AddrNotAvailable => {
                 "that address is not this machine's; choose one with --bind"

@@ -8,6 +8,7 @@
 mod connection;
 mod work;
 
+use crate::backlog;
 use connection::{Inbox, Next};
 use inflight_lab::load::truth::Stalls;
 use rustix::{
@@ -71,16 +72,11 @@ struct Connection {
     owed: Option<(Option<Duration>, bool)>,
 }
 
-/// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
-const BACKLOG: i32 = 1 << 16;
-
 impl Target {
     /// A target that listens on `listener`.
     pub fn new(listener: TcpListener, options: Options) -> io::Result<Target> {
         listener.set_nonblocking(true)?;
-        // The standard library asks for 128 places. A stall fills them, and whoever finds none tries again a second later: what was
-        // measured then would be the kernel's patience, not the stall.
-        net::listen(&listener, BACKLOG)?;
+        backlog::widen(&listener)?;
         // Its connections inherit this.
         sockopt::set_tcp_nodelay(&listener, true)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;

@@ -16,14 +16,15 @@ use inflight_lab::{load::figures::LoadFigures, record::Record};
 pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
     raise_open_files();
     let runtime = runtime(None)?;
-    let awake = Awake::new(flags.machine.idle);
     let exit = if flags.selftest {
+        let _awake = Awake::new(flags.machine.idle);
         runtime.block_on(selftest::run(flags))
     } else {
         // Everything is read before anything is sent.
         let workload = ask::workload(flags)?;
         let expectations = ask::expectations(&flags.expect, "--expect")?;
         let targets = runtime.block_on(Targets::of(flags))?;
+        let awake = Awake::new(flags.machine.idle);
         targets.lacks().iter().for_each(|lack| say(&format!("warning: {lack}")));
         match &flags.find_capacity {
             Some(objective) => runtime.block_on(capacity::run(flags, &targets, objective)),

@@ -38,7 +38,7 @@ pub(super) fn show(
     let dir = flags.save.then(|| RunDir::create(&flags.runs.dir)).transpose()?;
     let open = |(name, record): &(String, Record)| Books::open(name, flags.seed, record.clone());
     let books: Vec<Books> = driven.records.iter().map(open).collect();
-    let outcome = summary((flags, workload), driven, &books, dir.as_ref(), machine(awake));
+    let outcome = summary(flags, workload, driven, &books, dir.as_ref(), awake);
     let answers = judge(expectations, figures);
     if let Some(dir) = &dir {
         save_run(dir, &outcome)?;
@@ -103,11 +103,12 @@ fn exit(is_complete: bool, outcome: &RunOutcome, answers: &[Line]) -> Exit {
 }
 
 fn summary(
-    (flags, workload): (&cli::Load, &Workload),
+    flags: &cli::Load,
+    workload: &Workload,
     driven: &Driven,
     books: &[Books],
     dir: Option<&RunDir>,
-    machine: String,
+    awake: &Awake,
 ) -> RunOutcome {
     let subject =
         Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
@@ -116,7 +117,7 @@ fn summary(
         rerun: None,
         id: dir.map_or("load".into(), |dir| dir.id.clone()),
         started_unix_s: dir.map_or(0, |dir| dir.started_unix_s),
-        machine,
+        machine: machine(awake),
         world: RunWorld::Live,
         timers: None,
     };
