@@ -19,6 +19,9 @@ const MOST_RUNS: u32 = 1000;
 /// A tour takes at most so long, in seconds.
 const MAX_SECONDS: f64 = 120.0;
 
+/// Between the seeds of two runs: the rounds of a run have seeds that follow each other, and no two runs share one.
+const APART: u64 = 1000;
+
 /// Verdicts by experiment and hypothesis.
 type Verdicts = BTreeMap<(String, String), VerdictKind>;
 
@@ -38,20 +41,20 @@ pub(crate) fn run(words: &[&str]) -> Result<bool> {
     let mut checks = Checks::default();
     let mut valid = 0;
     let mut found: BTreeMap<(String, String), Vec<VerdictKind>> = BTreeMap::new();
-    for seed in 1..=u64::from(runs) {
-        heading(format!("run {seed} of {runs}"));
+    for run in 1..=runs {
+        heading(format!("run {run} of {runs}"));
+        let seed = u64::from(run) * APART;
         let computed = verdicts(&tour("sim", seed, work.path())?);
         let watch = Stopwatch::start();
         let outcome = tour("run", seed, work.path())?;
         let seconds = watch.seconds();
-        checks.check(seconds <= MAX_SECONDS, format!("run {seed}: {seconds:.0} s, at most {MAX_SECONDS} s"));
+        checks.check(seconds <= MAX_SECONDS, format!("run {run}: {seconds:.0} s, at most {MAX_SECONDS} s"));
         let problems = &outcome.validity.problems;
-        checks.check(problems.is_empty(), format!("run {seed}: valid{}", listed(problems)));
+        checks.check(problems.is_empty(), format!("run {run}: valid{}", listed(problems)));
         let measured = verdicts(&outcome);
         let other = differences(&computed, &measured);
         let equal = measured.len() - other.len();
-        let what =
-            format!("run {seed}: {equal} of {} verdicts as computed{}", measured.len(), listed(&other));
+        let what = format!("run {run}: {equal} of {} verdicts as computed{}", measured.len(), listed(&other));
         // A run that says itself that it is worth nothing is no evidence, for nothing.
         if !problems.is_empty() {
             checks.leave_open(what, "the run is invalid");

@@ -7,7 +7,7 @@ use crate::{
     wire::Wires,
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// What a driver's machine says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,52 +24,107 @@ pub struct Effort {
     pub busiest_share: f64,
     /// The share of the processors' time that a hypervisor took away meanwhile, if the system tells.
     pub stolen_share: Option<f64>,
+    /// The share of the time in which the worst of the processors stood still, which a system does not count as stolen; `None` if
+    /// nobody watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stood_still_share: Option<f64>,
 }
 
 impl Effort {
-    /// The share of the processors' time that a hypervisor took away, if it was so much that the figures are its own.
-    pub fn robbed(&self) -> Option<f64> {
-        self.stolen_share.filter(|share| *share > MOST_STOLEN)
+    /// What processors lost, however it was seen, if anybody looked.
+    pub fn loss(&self) -> Option<Loss> {
+        self.losses().reduce(Loss::or_worse)
+    }
+
+    /// What processors lost, if it was so much that the figures are not the target's.
+    pub fn robbed(&self) -> Option<Loss> {
+        self.loss().filter(|loss| loss.share > MOST_LOST)
+    }
+
+    /// What processors lost, if it was so much that a round should be measured again: as before, or a standstill that moves its
+    /// p99, which is a hundredth of the time in one piece.
+    pub fn spoiled(&self) -> Option<Loss> {
+        let most = |loss: &Loss| if loss.seen == Seen::Stolen { MOST_LOST } else { SEEN_LOST };
+        self.losses().filter(|loss| loss.share > most(loss)).reduce(Loss::or_worse)
+    }
+
+    fn losses(&self) -> impl Iterator<Item = Loss> {
+        let seen = |share: Option<f64>, seen| share.map(|share| Loss { share, seen });
+        let stolen = seen(self.stolen_share, Seen::Stolen);
+        stolen.into_iter().chain(seen(self.stood_still_share, Seen::StoodStill))
     }
 
     /// This round's, with the shares of `other` where they are worse.
     pub(crate) fn or_worse(self, other: Effort) -> Effort {
+        let worse = |a: Option<f64>, b: Option<f64>| [a, b].into_iter().flatten().reduce(f64::max);
         Effort {
             busiest_share: self.busiest_share.max(other.busiest_share),
-            stolen_share: [self.stolen_share, other.stolen_share].into_iter().flatten().reduce(f64::max),
+            stolen_share: worse(self.stolen_share, other.stolen_share),
+            stood_still_share: worse(self.stood_still_share, other.stood_still_share),
             ..self
         }
     }
 }
 
-/// From this share of stolen time on short waits grow by it.
-pub const SEEN_STOLEN: f64 = 0.01;
-/// With a larger share of it figures are the hypervisor's.
-pub const MOST_STOLEN: f64 = 0.05;
+/// Time in which processors worked for nobody here.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// The share of the time.
+    pub share: f64,
+    seen: Seen,
+}
 
-/// Whether a hypervisor took processors away while `arms` were measured, of which `repeated` rounds were measured again because it
-/// had taken too much; `None` if the system does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// The system counted it.
+    Stolen,
+    /// Nobody did, but a thread that should have been woken was not.
+    StoodStill,
+}
+
+impl Loss {
+    /// The larger of two.
+    pub fn or_worse(self, other: Loss) -> Loss {
+        if other.share > self.share { other } else { self }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.share * 100.0;
+        match self.seen {
+            Seen::Stolen => write!(f, "a hypervisor took {percent:.1} % of the processors' time"),
+            Seen::StoodStill => write!(f, "a processor stood still for {percent:.1} % of the time"),
+        }
+    }
+}
+
+/// From this share of lost time on short waits grow by it.
+pub const SEEN_LOST: f64 = 0.01;
+/// With a larger share of it figures are not the target's.
+pub const MOST_LOST: f64 = 0.05;
+
+/// What processors lost while `arms` were measured, of which `repeated` rounds were measured again because it had been too much;
+/// `None` if nobody looked.
 pub fn steal(arms: &[ArmOutcome], repeated: u32) -> Option<Control> {
-    let told = arms.iter().filter_map(|arm| Some((arm.driver.as_ref()?.effort.stolen_share?, &arm.name)));
-    let (share, arm) = told.reduce(|worst, one| if one.0 > worst.0 { one } else { worst })?;
-    let (ok, percent) = (share <= SEEN_STOLEN, share * 100.0);
+    let told = arms.iter().filter_map(|arm| Some((arm.driver.as_ref()?.effort.loss()?, &arm.name)));
+    let (loss, arm) = told.reduce(|worst, one| if one.0.share > worst.0.share { one } else { worst })?;
+    let ok = loss.share <= SEEN_LOST;
     let again = match repeated {
         0 => String::new(),
-        1 => "; one round was measured again, from which it had taken more than 5 %".into(),
-        n => format!("; {n} rounds were measured again, from which it had taken more than 5 %"),
+        1 => "; one round was measured again, which had lost too much".into(),
+        n => format!("; {n} rounds were measured again, which had lost too much"),
     };
     let text = match ok {
-        true => format!("a hypervisor took {percent:.1} % of the processors' time at most"),
-        false => format!(
-            "a hypervisor took {percent:.1} % of the processors' time from /{arm}: short waits grow by it"
-        ),
+        true => format!("{loss} at most"),
+        false => format!("{loss} while /{arm} was measured: waits grow by it"),
     };
     Some(Control {
         name: "steal".into(),
         ok,
         text: text + &again,
         figures: BTreeMap::from([
-            ("worst_percent".into(), percent),
+            ("worst_percent".into(), loss.share * 100.0),
             ("rounds_repeated".into(), f64::from(repeated)),
         ]),
     })
@@ -173,8 +228,7 @@ impl Audit {
                 self.effort.busiest_share * 100.0
             ));
         }
-        let stolen = self.effort.robbed()?;
-        Some(format!("a hypervisor took {:.0} % of the processors' time (at most 5 %)", stolen * 100.0))
+        Some(format!("{} (at most {:.0} %)", self.effort.robbed()?, MOST_LOST * 100.0))
     }
 }
 
@@ -198,13 +252,22 @@ mod tests {
 
     #[test]
     fn a_round_is_robbed_of_more_than_a_twentieth() {
-        let robbed = |stolen| {
-            let effort =
-                Effort { workers: 1, realtime: true, cpu_ns: 0, busiest_share: 0.0, stolen_share: stolen };
-            effort.robbed()
+        let effort = |stolen_share, stood_still_share| {
+            let (workers, realtime, cpu_ns, busiest_share) = (1, true, 0, 0.0);
+            Effort { workers, realtime, cpu_ns, busiest_share, stolen_share, stood_still_share }
         };
-        assert_eq!(robbed(Some(0.06)), Some(0.06));
-        assert_eq!([robbed(Some(0.05)), robbed(None)], [None, None]);
+        let robbed = |stolen, still| effort(stolen, still).robbed().map(|loss| loss.to_string());
+        let spoiled = |stolen, still| effort(stolen, still).spoiled().map(|loss| loss.share);
+        let (taken, still) = (
+            "a hypervisor took 6.0 % of the processors' time",
+            "a processor stood still for 11.0 % of the time",
+        );
+        assert_eq!(robbed(Some(0.06), None).as_deref(), Some(taken));
+        assert_eq!(robbed(Some(0.06), Some(0.11)).as_deref(), Some(still));
+        assert_eq!([robbed(Some(0.05), Some(0.05)), robbed(None, None)], [None, None]);
+        // The larger of the two need not be the one that moves a p99.
+        assert_eq!(spoiled(Some(0.04), Some(0.03)), Some(0.03));
+        assert_eq!([spoiled(Some(0.05), Some(0.01)), spoiled(None, None)], [None, None]);
     }
 
     #[test]

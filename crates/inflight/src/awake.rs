@@ -6,8 +6,7 @@
 //! every few microseconds, whether anybody else wants it. The threads are of the idle class (`SCHED_IDLE`, sched(7)), behind all
 //! others. Asking is what matters: a kernel that preempts lazily may let a mere loop go on until its next tick.
 
-use crate::cli::Idle;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use crate::{cli::Idle, processors};
 use std::{
     num::NonZero,
     sync::{
@@ -16,10 +15,6 @@ use std::{
         mpsc::{Receiver, sync_channel},
     },
     thread,
-};
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
-    thread_native_id,
 };
 
 /// How often a thread looks away between two questions: some microseconds.
@@ -47,7 +42,7 @@ impl Awake {
     /// All processors, or none if the system does not let us.
     fn keep() -> Awake {
         let awake = Awake(Some(Arc::new(AtomicBool::new(false))));
-        let stays = processors().into_iter().map(|number| awake.start(number)).collect::<Vec<_>>();
+        let stays = processors::allowed().into_iter().map(|number| awake.start(number)).collect::<Vec<_>>();
         let all_stay = stays.iter().all(|stays| stays.as_ref().is_some_and(|stays| stays.recv() == Ok(true)));
         if all_stay { awake } else { Awake(None) }
     }
@@ -57,7 +52,7 @@ impl Awake {
         let over = self.0.clone()?;
         let (tell, told) = sync_channel(1);
         let stay = move || {
-            let may = step_back(number);
+            let may = processors::stay_on(number) && processors::step_back();
             let _ = tell.send(may);
             if may {
                 stay(&over);
@@ -76,15 +71,6 @@ impl Drop for Awake {
     }
 }
 
-/// Puts this thread on one processor and behind everybody else there. Whether the system lets it.
-fn step_back(number: usize) -> bool {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let mut here = CpuSet::new();
-    here.set(number);
-    sched_setaffinity(None, &here).is_ok()
-        && set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy).is_ok()
-}
-
 fn stay(over: &AtomicBool) {
     while !over.load(Ordering::Relaxed) {
         (0..PAUSES).for_each(|_| std::hint::spin_loop());
@@ -92,17 +78,12 @@ fn stay(over: &AtomicBool) {
     }
 }
 
-/// The processors on which this process may run.
-fn processors() -> Vec<usize> {
-    let allowed = sched_getaffinity(None).unwrap_or_default();
-    (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number)).collect()
-}
-
 /// What suits this machine.
 fn suitable() -> Idle {
     // What a process may use at once is less than its processors where it has a quota.
-    let without_quota = thread::available_parallelism().map_or(1, NonZero::get) >= processors().len();
-    if without_quota && crate::processors::are_lent() { Idle::Poll } else { Idle::Halt }
+    let without_quota =
+        thread::available_parallelism().map_or(1, NonZero::get) >= processors::allowed().len();
+    if without_quota && processors::are_lent() { Idle::Poll } else { Idle::Halt }
 }
 
 #[cfg(test)]
@@ -132,7 +113,7 @@ mod tests {
         const SCHED_IDLE: u32 = 5;
         let awake = Awake::new(Some(Idle::Poll));
         assert!(awake.keeps());
-        assert!(becomes(&vec![SCHED_IDLE; processors().len()]), "{:?}", policies());
+        assert!(becomes(&vec![SCHED_IDLE; processors::allowed().len()]), "{:?}", policies());
         drop(awake);
         assert!(becomes(&[]), "{:?}", policies());
         assert!(!Awake::new(Some(Idle::Halt)).keeps());

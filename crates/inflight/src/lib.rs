@@ -15,6 +15,7 @@ pub mod commands;
 pub mod driver;
 pub mod live;
 mod processors;
+mod standstill;
 pub mod target;
 pub mod telemetry;
 pub mod terminal;

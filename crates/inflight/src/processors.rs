@@ -1,6 +1,11 @@
-//! How busy this machine's processors are, and how much of them a hypervisor takes away.
+//! The processors of this machine: how busy they are, how much of them a hypervisor takes away, and who comes first on them.
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::{fs, num::NonZero};
+use thread_priority::{
+    NormalThreadSchedulePolicy, RealtimeThreadSchedulePolicy, ScheduleParams, ThreadPriority,
+    ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 
 /// Processor time since the start, in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +27,33 @@ pub(crate) struct Shares {
 pub(crate) fn of_the_machine() -> usize {
     let counted = fs::read_to_string("/proc/stat").map_or(0, |stat| count(&stat));
     counted.max(std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// The processors on which this process may run.
+pub(crate) fn allowed() -> Vec<usize> {
+    let allowed = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number)).collect()
+}
+
+/// Puts this thread on one processor. Whether the system lets it.
+pub(crate) fn stay_on(processor: usize) -> bool {
+    let mut here = CpuSet::new();
+    here.set(processor);
+    sched_setaffinity(None, &here).is_ok()
+}
+
+/// Puts this thread before all whose real-time priority is less than `priority` or who have none, if the system lets it and there is
+/// another processor for them. Whether it did.
+pub(crate) fn come_first(priority: i32) -> bool {
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let priority = ThreadPriority::from_posix(ScheduleParams { sched_priority: priority });
+    of_the_machine() > 1 && set_thread_priority_and_policy(thread_native_id(), priority, policy).is_ok()
+}
+
+/// Puts this thread behind everybody else. Whether the system lets it.
+pub(crate) fn step_back() -> bool {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy).is_ok()
 }
 
 /// Whether a hypervisor lends this machine its processors, if they tell.

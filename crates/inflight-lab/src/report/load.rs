@@ -196,12 +196,11 @@ fn driver(out: &mut String, target: &LoadFigures, name: &str, ink: &dyn Ink) {
     sending(out, target, audit);
     let effort = &audit.effort;
     let realtime = if effort.realtime { ", real-time priority" } else { "" };
-    let stolen = effort.stolen_share.filter(|share| *share >= 0.001);
-    let stolen =
-        stolen.map_or(String::new(), |share| format!(", {:.1} % stolen by the hypervisor", share * 100.0));
+    let loss = effort.loss().filter(|loss| loss.share >= 0.001);
+    let loss = loss.map_or(String::new(), |loss| format!("; {loss}"));
     let _ = writeln!(
         out,
-        "     {} worker{}, the busiest {:.0} % of a processor, {:.0} µs per request{realtime}{stolen}",
+        "     {} worker{}, the busiest {:.0} % of a processor, {:.0} µs per request{realtime}{loss}",
         effort.workers,
         if effort.workers == 1 { "" } else { "s" },
         effort.busiest_share * 100.0,
@@ -354,6 +353,7 @@ mod tests {
             cpu_ns: 60_000_000,
             busiest_share: 0.01,
             stolen_share: Some(0.0),
+            stood_still_share: Some(0.0),
         };
         record.effort = Some(effort);
         LoadFigures::of("async", &record, Duration::from_secs(10))

@@ -9,7 +9,7 @@ use crate::{
     terminal::{ink, print},
     timer_error,
 };
-use inflight_lab::{audit::SEEN_STOLEN, report::Tone, twin::TimerError};
+use inflight_lab::{audit::SEEN_LOST, report::Tone, twin::TimerError};
 use inflight_strategies::rt::Clock as _;
 use std::{fs, time::Duration};
 
@@ -140,7 +140,7 @@ fn of_hypervisor(shares: Shares) -> Finding {
     Finding {
         what: "stolen time",
         figure: format!("{:.1} % of the processors", shares.stolen * 100.0),
-        advice: (shares.stolen > SEEN_STOLEN)
+        advice: (shares.stolen > SEEN_LOST)
             .then_some("a hypervisor gives it to others: short waits grow by it"),
     }
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 use hdrhistogram::serialization::{V2DeflateSerializer, interval_log::IntervalLogWriterBuilder};
 use inflight_lab::{
+    audit::Loss,
     experiment::{Document, ExperimentOutcome, RunOutcome, RunWorld, SweepOutcome},
     record::{Ending, Record},
     report,
@@ -27,7 +28,7 @@ use inflight_lab::{
 };
 use std::{path::PathBuf, pin::Pin, time::Duration};
 
-/// So many rounds of a run are measured again if a hypervisor took too much of them; that depends on nothing that was found.
+/// So many rounds of a run are measured again if processors were away for too much of them; that depends on nothing that was found.
 const MOST_REPEATS: u32 = 2;
 
 pub(super) fn run(flags: &cli::Run) -> anyhow::Result<Exit> {
@@ -182,7 +183,7 @@ async fn measure_experiment(
         let (mut records, ended) = loop {
             let (records, ended) = round.measure(&order, interrupt.as_mut()).await?;
             match robbed(&records).filter(|_| ended && *repeats > 0) {
-                Some(share) => say(&format!("{label}again: a hypervisor took {:.0} % of it", share * 100.0)),
+                Some(loss) => say(&format!("{label}again: {loss}")),
                 None => break (records, ended),
             }
             *repeats -= 1;
@@ -206,14 +207,14 @@ async fn measure_experiment(
     Ok((outcome, complete))
 }
 
-/// The largest share of the processors' time that a hypervisor took from one of these arms, if it was too much and no app was gone
-/// meanwhile: that would be forgotten with the round.
-fn robbed(records: &[Record]) -> Option<f64> {
+/// The most that processors lost while one of these arms was measured, if it was too much and no app was gone meanwhile: that would
+/// be forgotten with the round.
+fn robbed(records: &[Record]) -> Option<Loss> {
     const GONE: [Ending; 3] = [Ending::Refused, Ending::Unreachable, Ending::Reset];
     if records.iter().any(|record| GONE.iter().any(|ending| record.endings.contains_key(ending))) {
         return None;
     }
-    records.iter().filter_map(|record| record.effort?.robbed()).reduce(f64::max)
+    records.iter().filter_map(|record| record.effort?.spoiled()).reduce(Loss::or_worse)
 }
 
 /// What will be done, in words.
@@ -302,14 +303,17 @@ mod tests {
         let mut record = Recorder::new(Instant::ZERO, &workload).close(Instant::ZERO);
         record.endings.insert(ending, 1);
         let (workers, realtime, cpu_ns, busiest_share) = (1, true, 0, 0.0);
-        record.effort = Some(Effort { workers, realtime, cpu_ns, busiest_share, stolen_share: Some(stolen) });
+        let (stolen_share, stood_still_share) = (Some(stolen), None);
+        record.effort =
+            Some(Effort { workers, realtime, cpu_ns, busiest_share, stolen_share, stood_still_share });
         record
     }
 
     #[test]
     fn a_robbed_round_is_measured_again_unless_an_app_was_gone() {
+        let share = |records: &[Record]| robbed(records).map(|loss| loss.share);
         let (calm, robbed_one) = (round(0.01, Ending::Completed), round(0.2, Ending::TimedOut));
-        assert_eq!(robbed(&[calm.clone(), robbed_one.clone()]), Some(0.2));
+        assert_eq!(share(&[calm.clone(), robbed_one.clone()]), Some(0.2));
         assert_eq!(robbed(&[calm]), None);
         assert_eq!(robbed(&[robbed_one, round(0.2, Ending::Refused)]), None);
     }

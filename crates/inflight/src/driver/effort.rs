@@ -1,18 +1,19 @@
-//! What driving cost: processor time of the workers, and what a hypervisor took away meanwhile.
+//! What driving cost: processor time of the workers, and what the machine was not there for meanwhile.
 
 use super::worker::Report;
-use crate::processors::Usage;
+use crate::{processors::Usage, standstill::Standstill};
 use inflight_lab::audit::Effort;
 
 /// Looks at the machine from the beginning of a run on.
 #[derive(Debug)]
 pub(super) struct Meter {
     before: Option<Usage>,
+    standstill: Standstill,
 }
 
 impl Meter {
     pub(super) fn start() -> Meter {
-        Meter { before: Usage::now() }
+        Meter { before: Usage::now(), standstill: Standstill::start() }
     }
 
     /// The effort of these workers, who have just ended.
@@ -25,6 +26,7 @@ impl Meter {
             cpu_ns: reports.iter().map(|report| report.cpu.as_nanos() as u64).sum(),
             busiest_share: reports.iter().map(share).fold(0.0, f64::max),
             stolen_share: stolen,
+            stood_still_share: Some(self.standstill.share()),
         }
     }
 }

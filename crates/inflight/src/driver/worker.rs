@@ -81,24 +81,13 @@ pub(super) fn start(
 }
 
 fn work(order: Order, stop: Stop) -> io::Result<Report> {
-    let realtime = matches!(order.plan.workload.traffic, Traffic::Open(_)) && come_first();
+    // A paced driver works little and must be on time; a closed loop would only keep its target from answering.
+    let realtime =
+        matches!(order.plan.workload.traffic, Traffic::Open(_)) && crate::processors::come_first(1);
     let epoch = order.epoch;
     let (begun, cpu) = (epoch.passed(), cpu_time());
     let record = world::run(epoch, |world| drive(world, order, stop))?;
     Ok(Report { record, cpu: cpu_time().saturating_sub(cpu), wall: epoch.passed() - begun, realtime })
-}
-
-/// Puts this thread before all that have no real-time priority, if the system lets us and there is another processor for them.
-/// A paced driver works little and must be on time; a closed loop would only keep its target from answering.
-fn come_first() -> bool {
-    use thread_priority::{
-        RealtimeThreadSchedulePolicy::RoundRobin, ThreadPriority, ThreadSchedulePolicy,
-        set_thread_priority_and_policy, thread_native_id,
-    };
-    let alone = crate::processors::of_the_machine() < 2;
-    let least = ThreadPriority::from_posix(thread_priority::ScheduleParams { sched_priority: 1 });
-    let policy = ThreadSchedulePolicy::Realtime(RoundRobin);
-    !alone && set_thread_priority_and_policy(thread_native_id(), least, policy).is_ok()
 }
 
 /// Processor time of this thread.

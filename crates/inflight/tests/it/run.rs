@@ -2,7 +2,6 @@
 
 use crate::program::{Dir, Said, inflight};
 use inflight_lab::{
-    audit::MOST_STOLEN,
     experiment::{ArmOutcome, MAX_LATENESS_P99, MAX_LITTLE_ERROR, RunOutcome},
     twin::Twin,
 };
@@ -103,12 +102,8 @@ fn assert_trusted_or_not(said: &Said, run: &RunOutcome) {
     let is_late = |arm: &ArmOutcome| u128::from(arm.lateness.p99_ns) > MAX_LATENESS_P99.as_nanos();
     let is_off = |arm: &ArmOutcome| arm.little.error.abs() > MAX_LITTLE_ERROR;
     let arms = || run.experiments.iter().flat_map(|experiment| &experiment.arms);
-    let is_robbed = |arm: &ArmOutcome| {
-        arm.driver
-            .as_ref()
-            .and_then(|driver| driver.effort.stolen_share)
-            .is_some_and(|share| share > MOST_STOLEN)
-    };
+    let is_robbed =
+        |arm: &ArmOutcome| arm.driver.as_ref().is_some_and(|driver| driver.effort.robbed().is_some());
     let is_trusted = !arms().any(|arm| is_late(arm) || is_off(arm) || is_robbed(arm));
     let expected = if is_trusted { 0 } else { 4 };
     assert_eq!((said.code, run.validity.problems.is_empty()), (expected, is_trusted), "{:?}", run.validity);
