@@ -133,21 +133,19 @@ where
 
     fn call(&self, request: Request) -> impl Future<Output = Result<R, Failure<E>>> + Send {
         async move {
-            let limit = &self.shared;
-            let mut watch = limit.observer.observe(&request);
-            let came = limit.arrival(listens(&watch));
-            let ticket = limit.tickets.ticket(&request, came);
-            let (share, since) = match limit.semaphore.take(&ticket) {
-                Some(share) => (share, came),
-                None => match limit.wait(ticket, &mut watch).await {
-                    Ok((permit, since)) => (permit.into_share(), since),
+            // What is known before the wait goes into it: calls that need not wait keep nothing for later.
+            let mut watch = self.shared.observer.observe(&request);
+            let (share, since, waited) = match self.shared.arrive(&request, listens(&watch)) {
+                Ok((share, now)) => (share, now, Duration::ZERO),
+                Err(ticket) => match self.shared.wait(ticket, &mut watch).await {
+                    Ok((permit, now, waited)) => (permit.into_share(), now, waited),
                     Err(why) => {
                         return Err(Failure::Rejected(Rejected { by: "limit", why, retry_after: None }));
                     }
                 },
             };
-            let mut inside = Inside::new(limit, share, since, watch);
-            inside.watch.on_event(since, Event::Admitted { waited: since - came });
+            let mut inside = Inside::new(&self.shared, share, since, watch);
+            inside.watch.on_event(since, Event::Admitted { waited });
             let result = self.inner.call(request).await;
             inside.ends(&result);
             result
@@ -156,25 +154,29 @@ where
 }
 
 impl<C: Clock, O, T> LimitLayer<C, O, T> {
-    /// When a call comes, if anybody wants to know: a plain limit to which nobody listens needs the time only of those who wait.
+    /// What a call takes that comes now, and since when, if it need not wait; else its ticket. A plain limit to which nobody listens
+    /// needs the time only of those who wait.
     #[inline]
-    fn arrival(&self, somebody_listens: bool) -> Instant {
-        if somebody_listens || !self.semaphore.is_plain() { self.clock.now() } else { Instant::ZERO }
-    }
-
-    /// What a call to which nobody listens takes, and since when, if it need not wait.
-    #[cfg(feature = "tower")]
-    #[inline]
-    pub(crate) fn enters<Request>(&self, request: &Request) -> Option<(Share, Instant)>
+    pub(crate) fn arrive<Request>(
+        &self,
+        request: &Request,
+        somebody_listens: bool,
+    ) -> Result<(Share, Instant), Ticket>
     where
         T: Tickets<Request>,
     {
-        let came = self.arrival(false);
-        Some((self.semaphore.take(&self.tickets.ticket(request, came))?, came))
+        let asks = somebody_listens || !self.semaphore.is_plain();
+        let came = if asks { self.clock.now() } else { Instant::ZERO };
+        let ticket = self.tickets.ticket(request, came);
+        self.semaphore.take(&ticket).map(|share| (share, came)).ok_or(ticket)
     }
 
-    /// A call that found no free permit waits for one: the permit, and since when it has it.
-    async fn wait(&self, ticket: Ticket, watch: &mut impl Watch) -> Result<(Permit<'_>, Instant), Reason> {
+    /// A call that found no free permit waits for one: the permit, since when it has it, and how long it waited.
+    async fn wait(
+        &self,
+        ticket: Ticket,
+        watch: &mut impl Watch,
+    ) -> Result<(Permit<'_>, Instant, Duration), Reason> {
         let mut acquire = pin!(self.semaphore.acquire_for(ticket));
         let mut waits = Waits { clock: &self.clock, since: ticket.arrived, over: false, watch };
         // Some learn at once what becomes of them; only the others need the time and a timer.
@@ -189,7 +191,7 @@ impl<C: Clock, O, T> LimitLayer<C, O, T> {
         };
         waits.over = true;
         match told {
-            Ok(permit) => Ok((permit, now)),
+            Ok(permit) => Ok((permit, now, now - ticket.arrived)),
             Err(why) => {
                 waits.watch.on_event(now, Event::Rejected(why));
                 Err(why)

@@ -49,9 +49,11 @@ impl Learner {
     }
 
     /// A call ended; the limit may have moved. A clock that was read before another thread's counts as that one.
-    pub(super) fn learn(&mut self, sample: Sample, dice: &mut dyn Rng) -> Option<Change> {
-        self.latest = self.latest.max(sample.now);
-        let why = self.limiter.on_sample(&Sample { now: self.latest, ..sample }, dice);
+    #[inline]
+    pub(super) fn learn(&mut self, mut sample: Sample, dice: &mut dyn Rng) -> Option<Change> {
+        sample.now = sample.now.max(self.latest);
+        self.latest = sample.now;
+        let why = self.limiter.on_sample(&sample, dice);
         let to = self.limiter.limit();
         let from = std::mem::replace(&mut self.told, to);
         (from != to).then_some(Change { from, to, why })

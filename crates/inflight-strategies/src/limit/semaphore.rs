@@ -198,18 +198,27 @@ impl Semaphore {
     #[inline]
     pub(super) fn give_back(&self, share: &Share, now: Instant, ended: Option<Ended>) -> Option<Change> {
         if self.ruled {
-            return self.give_back_to_rules(share, now, ended);
+            let (took, dropped) = ended.map_or((None, false), |ended| (Some(ended.took), ended.dropped));
+            return self.give_back_to_rules(share, now, took, dropped);
         }
-        let learner = self.learner.as_ref();
-        let change = learner.zip(ended).and_then(|(learner, ended)| self.learn(learner, share, now, ended));
+        let change = match (&self.learner, ended) {
+            (Some(learner), Some(Ended { took, dropped })) => self.learn(learner, share, now, took, dropped),
+            _ => None,
+        };
         self.give_back_plain(share.weight);
         change
     }
 
     #[inline(never)]
-    fn give_back_to_rules(&self, share: &Share, now: Instant, ended: Option<Ended>) -> Option<Change> {
+    fn give_back_to_rules(
+        &self,
+        share: &Share,
+        now: Instant,
+        took: Option<Duration>,
+        dropped: bool,
+    ) -> Option<Change> {
         let mut gate = self.lock();
-        let change = gate.leave(share, now, ended);
+        let change = gate.leave(share, now, took.map(|took| Ended { took, dropped }));
         self.hand_out(gate);
         change
     }
@@ -221,7 +230,8 @@ impl Semaphore {
         learner: &Mutex<(Learner, Dice)>,
         share: &Share,
         now: Instant,
-        Ended { took, dropped }: Ended,
+        took: Duration,
+        dropped: bool,
     ) -> Option<Change> {
         let (full, in_flight) = (self.count.is_full(), share.in_flight);
         let mut guard = locked(learner);

@@ -80,7 +80,7 @@ where
         let limit = &*self.shared.layer;
         // Whoever listens borrows from the call that it listens to: that takes a box.
         if !<O::Watch<'static> as Watch>::LISTENS
-            && let Some((share, since)) = limit.enters(&request)
+            && let Ok((share, since)) = limit.arrive(&request, false)
         {
             let inside = Inside::new(limit.clone(), share, since, ());
             let (call, judge) = (self.inner.call(request), self.shared.judge.clone());
