@@ -22,7 +22,14 @@ use inflight_strategies::{
     tower::{Alone, DirectService, Failures, TowerLayer},
     units::Rate,
 };
-use std::{hint::black_box, num::NonZeroU32, sync::Arc, thread, time::Duration};
+use rustix::thread::{CpuSet, sched_setaffinity};
+use std::{
+    hint::black_box,
+    num::NonZeroU32,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 use tower::{Layer as _, ServiceBuilder, limit::ConcurrencyLimit, load_shed::LoadShed, timeout::Timeout};
 use tower_resilience_bulkhead::BulkheadLayer;
 use tower_resilience_circuitbreaker::CircuitBreakerLayer;
@@ -170,21 +177,37 @@ impl<T, E> tower::retry::Policy<Call, T, E> for Never {
     }
 }
 
-/// `run` on two threads at once, each of which makes half of the calls.
+/// `run` on two threads that begin together on two processors, each of which makes half of the calls. On one processor they would take
+/// turns, and nobody would find a permit in somebody else's hands.
 fn twice(calls: u64, run: impl Fn(u64) + Sync) {
-    let runtime = tokio::runtime::Handle::current();
+    let (runtime, together) = (tokio::runtime::Handle::current(), Barrier::new(2));
+    let (runtime, together, run) = (&runtime, &together, &run);
     thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
+        for processor in 0..2 {
+            scope.spawn(move || {
                 let _inside = runtime.enter();
+                let mut here = CpuSet::new();
+                here.set(processor);
+                sched_setaffinity(None, &here).expect("two processors, numbers 0 and 1");
+                together.wait();
                 run(calls / 2);
             });
         }
     });
 }
 
+impl Lane {
+    /// How many calls make a round: many short rounds, of which some are not disturbed. Two threads need so many that they work at
+    /// the same time, and that starting them costs next to nothing.
+    pub fn calls(&self) -> u64 {
+        if self.row == TWO_THREADS { 1_000_000 } else { 10_000 }
+    }
+}
+
+const TWO_THREADS: &str = "two threads on one limit";
+
 macro_rules! lanes {
-    ($($row:literal { $($whose:ident $name:literal $run:expr;)+ })+) => {
+    ($($row:tt { $($whose:ident $name:literal $run:expr;)+ })+) => {
         &[$($(Lane { row: $row, name: $name, whose: Whose::$whose, run: $run }),+),+]
     };
 }
@@ -323,7 +346,7 @@ pub const LANES: &[Lane] = lanes! {
             tower(service, n)
         };
     }
-    "two threads on one limit" {
+    TWO_THREADS {
         Native "limit" |n| {
             let service = Arc::new(limit().layer(Nothing));
             twice(n, |n| native(service.clone(), n));

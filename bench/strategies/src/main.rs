@@ -22,11 +22,10 @@ pub struct Cost {
     pub instructions: Option<f64>,
 }
 
-/// Many short rounds: some of them are not disturbed.
 const ROUNDS: usize = 100;
-const CALLS: u64 = 10_000;
 
-fn nanos(lane: &Lane, calls: u64) -> f64 {
+fn nanos(lane: &Lane) -> f64 {
+    let calls = lane.calls();
     let start = Instant::now();
     (lane.run)(calls);
     start.elapsed().as_nanos() as f64 / calls as f64
@@ -36,7 +35,7 @@ fn nanos(lane: &Lane, calls: u64) -> f64 {
 #[inline(never)]
 fn deeper<const BYTES: usize>(lane: &Lane) -> f64 {
     let room = std::hint::black_box([0u8; BYTES]);
-    let nanos = nanos(lane, CALLS);
+    let nanos = nanos(lane);
     std::hint::black_box(&room);
     nanos
 }
