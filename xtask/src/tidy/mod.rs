@@ -2,6 +2,7 @@
 //! files to violations, and each violation says what, why and what to do.
 
 mod links;
+mod locks;
 mod map;
 mod names;
 mod ports;
@@ -73,6 +74,7 @@ const RULES: &[(&str, Check)] = &[
     ("traces of machines", traces::check),
     ("walls between crates", walls::check),
     ("links between pages", links::check),
+    ("lock files beside the main one", locks::check),
     ("the map of the house", map::check),
 ];
 
