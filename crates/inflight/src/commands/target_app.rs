@@ -8,6 +8,9 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+/// How glibc lays memory out; other systems do not look at it.
+const TUNABLES: &str = "GLIBC_TUNABLES";
+
 /// A running app; it is stopped when this is dropped, and stops by itself if this program dies.
 #[derive(Debug)]
 pub(super) struct TargetApp {
@@ -33,6 +36,10 @@ impl TargetApp {
                 command.env_remove(name);
             },
         );
+        // Else glibc asks for each page that its memory grows by, under a lock that every thread of the app needs (ADR 15).
+        if std::env::var_os(TUNABLES).is_none() {
+            command.env(TUNABLES, "glibc.malloc.top_pad=33554432");
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // In a group of its own, so that Ctrl-C reaches only this program, which then stops in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
