@@ -52,16 +52,31 @@ pub(crate) fn run_all(install: bool) -> Result<bool> {
     Ok(checks.conclude(&watch))
 }
 
+/// What is needed, and Debian's packages that have it. A machine may have node from elsewhere, with which Debian's npm does not go: only
+/// what is missing is installed.
+const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
+
+/// `apt-get` with these words.
+fn get(words: &[&str], packages: &[&str], work: &Path) -> Result<()> {
+    let mut apt = Command::new("apt-get");
+    apt.args(words).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
+    run("apt-get", &mut apt, work, INSTALL_LIMIT)
+}
+
 /// Debian's Chromium and node. `None`, with a word, if one is missing.
 fn browser(install: bool, work: &Path) -> Result<Option<PathBuf>> {
-    let missing = || ["chromium", "node", "npm"].into_iter().filter(|program| on_path(program).is_none());
-    if install && missing().next().is_some() {
-        let mut apt = Command::new("apt-get");
-        apt.args(["install", "-y", "--no-install-recommends", "chromium", "nodejs", "npm"]);
-        apt.env("DEBIAN_FRONTEND", "noninteractive");
-        step("installs Chromium and node", || run("apt-install", &mut apt, work, INSTALL_LIMIT))?;
+    let missing = || PROGRAMS.into_iter().filter(|(program, _)| on_path(program).is_none());
+    let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
+    if install && !packages.is_empty() {
+        step(format!("installs {}", packages.join(", ")), || {
+            // The lists of a machine that has stood for a while name packages that are gone.
+            get(&["install", "-y", "--no-install-recommends"], &packages, work).or_else(|_| {
+                get(&["update"], &[], work)?;
+                get(&["install", "-y", "--no-install-recommends"], &packages, work)
+            })
+        })?;
     }
-    let names: Vec<&str> = missing().collect();
+    let names: Vec<&str> = missing().map(|(program, _)| program).collect();
     if !names.is_empty() {
         println!(
             "SKIPPED: no {} on PATH; `cargo xtask report --install` gets them on Debian",
