@@ -8,11 +8,9 @@ const LOCK: Rule = Rule {
     remedy: "build it once without `--locked` and commit its Cargo.lock",
 };
 
-const MAIN: &str = "Cargo.lock";
-
 /// Applies the rule.
 pub(super) fn check(files: &[Text]) -> Vec<Violation> {
-    let beside = files.iter().filter(|file| file.path.ends_with("/Cargo.lock") && file.path != MAIN);
+    let beside = files.iter().filter(|file| file.path.ends_with("/Cargo.lock"));
     beside.flat_map(|lock| missing(lock, files)).collect()
 }
 
