@@ -6,7 +6,7 @@ use crate::{
     checkout,
     process::{on_path, output, run},
     report::{Checks, Stopwatch, step},
-    tools::cached,
+    tools::{Packages, cached},
 };
 use anyhow::{Context as _, Result, bail};
 use std::{
@@ -56,25 +56,13 @@ pub(crate) fn run_all(install: bool) -> Result<bool> {
 /// what is missing is installed.
 const PROGRAMS: [(&str, &str); 3] = [("chromium", "chromium"), ("node", "nodejs"), ("npm", "npm")];
 
-/// `apt-get` with these words.
-fn get(words: &[&str], packages: &[&str], work: &Path) -> Result<()> {
-    let mut apt = Command::new("apt-get");
-    apt.args(words).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
-    run("apt-get", &mut apt, work, INSTALL_LIMIT)
-}
-
 /// Debian's Chromium and node. `None`, with a word, if one is missing.
 fn browser(install: bool, work: &Path) -> Result<Option<PathBuf>> {
     let missing = || PROGRAMS.into_iter().filter(|(program, _)| on_path(program).is_none());
     let packages: Vec<&str> = missing().map(|(_, package)| package).collect();
     if install && !packages.is_empty() {
-        step(format!("installs {}", packages.join(", ")), || {
-            // The lists of a machine that has stood for a while name packages that are gone.
-            get(&["install", "-y", "--no-install-recommends"], &packages, work).or_else(|_| {
-                get(&["update"], &[], work)?;
-                get(&["install", "-y", "--no-install-recommends"], &packages, work)
-            })
-        })?;
+        let install = || Packages::of_this_system(work).install(&packages);
+        step(format!("installs {}", packages.join(", ")), install)?;
     }
     let names: Vec<&str> = missing().map(|(program, _)| program).collect();
     if !names.is_empty() {

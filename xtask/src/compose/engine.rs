@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 /// The release of Debian whose packages of compose v2 and buildx run on any Debian of today.
 const PLUGIN_RELEASE: &str = "trixie";
-const INSTALL_LIMIT: Duration = Duration::from_secs(300);
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -93,10 +92,8 @@ impl Engine {
             if on_path("apt-get").is_none() {
                 return Ok(Err("no Docker engine answers, and there is no dockerd to start".to_owned()));
             }
-            let mut install = Command::new("apt-get");
-            install.args(["install", "-y", "--no-install-recommends", "docker.io", "iptables"]);
-            install.env("DEBIAN_FRONTEND", "noninteractive");
-            step("installs docker.io", || run("apt-install", &mut install, &self.work, INSTALL_LIMIT))?;
+            let packages = Packages::of_this_system(&self.work);
+            step("installs docker.io", || packages.install(&["docker.io", "iptables"]))?;
         }
         let socket = self.work.join("docker.sock");
         let mut dockerd = Command::new("dockerd");

@@ -1,4 +1,4 @@
-//! Debian packages, downloaded and unpacked without being installed, from this system's release or from another one.
+//! Debian packages: installed, or downloaded and unpacked without that, from this system's release or from another one.
 
 use crate::process::{on_path, output, run};
 use anyhow::{Context, Result, bail};
@@ -49,16 +49,30 @@ impl Packages {
         }
         let debs = self.folder.join("debs");
         std::fs::create_dir_all(&debs).context("cannot create a folder for packages")?;
-        if let Err(first) = self.download(names, &debs) {
-            // Lists that are missing or older than the mirror are the usual reason.
-            self.update().context(first)?;
-            self.download(names, &debs)?;
-        }
+        self.with_lists(|| self.download(names, &debs))?;
         for deb in std::fs::read_dir(&debs).context("cannot list the packages")? {
             let deb = deb.context("cannot list the packages")?.path();
             output(Command::new("dpkg-deb").arg("-x").arg(&deb).arg(target))?;
         }
         std::fs::remove_dir_all(&debs).context("cannot remove the packages")
+    }
+
+    /// Installs packages and what they depend on.
+    pub(crate) fn install(&self, names: &[&str]) -> Result<()> {
+        self.with_lists(|| {
+            let mut install = self.apt("install");
+            install.args(["-y", "--no-install-recommends"]).args(names);
+            run("apt-install", install.env("DEBIAN_FRONTEND", "noninteractive"), &self.folder, LIMIT)
+        })
+    }
+
+    /// Does what needs lists of packages. Lists that are missing or older than the mirror are the usual reason why it fails: it is
+    /// done again with new ones.
+    fn with_lists(&self, work: impl Fn() -> Result<()>) -> Result<()> {
+        work().or_else(|first| {
+            self.update().context(first)?;
+            work()
+        })
     }
 
     fn download(&self, names: &[&str], into: &Path) -> Result<()> {
