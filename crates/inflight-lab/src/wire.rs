@@ -4,7 +4,7 @@
 use crate::record::{Ending, Reply, Sample, histogram, note};
 use hdrhistogram::Histogram;
 use inflight_strategies::rt::Instant;
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// One request on its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -196,8 +196,8 @@ pub(crate) fn add_histogram(to: &mut Histogram<u64>, from: &Histogram<u64>) {
 /// themselves. It merges without loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coarse {
-    /// Place and count of every bucket that is not empty.
-    counts: BTreeMap<u16, u32>,
+    /// Place and count of every bucket that is not empty. Shared by books and their copies until one of them goes on.
+    counts: Arc<BTreeMap<u16, u32>>,
     count: u64,
     max: u64,
 }
@@ -221,13 +221,14 @@ impl Coarse {
 
     fn record(&mut self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        *self.counts.entry(Coarse::place(micros)).or_default() += 1;
+        *Arc::make_mut(&mut self.counts).entry(Coarse::place(micros)).or_default() += 1;
         self.count += 1;
         self.max = self.max.max(micros);
     }
 
     fn merge(&mut self, other: &Coarse) {
-        other.counts.iter().for_each(|(place, count)| *self.counts.entry(*place).or_default() += count);
+        let counts = Arc::make_mut(&mut self.counts);
+        other.counts.iter().for_each(|(place, count)| *counts.entry(*place).or_default() += count);
         self.count += other.count;
         self.max = self.max.max(other.max);
     }
@@ -252,7 +253,7 @@ impl Coarse {
     pub fn quantile(&self, quantile: f64) -> u64 {
         let rank = ((quantile * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0;
-        for (&place, &count) in &self.counts {
+        for (&place, &count) in &*self.counts {
             seen += u64::from(count);
             if seen >= rank {
                 return Coarse::highest(place).min(self.max);

@@ -103,21 +103,24 @@ fn in_flight(bench: &Bench, client: &Client) -> Result<(f64, String)> {
     let told = client.run("small", &ask, &bench.cores, &bench.folder)?;
     let peak = told.json["load"][0]["in_flight_peak"].as_f64();
     let note = peak.map_or(String::new(), |peak| format!("  (peak in flight {peak})"));
-    Ok((told.used.peak_mib, note))
+    Ok((told.used.peak_mib(f64::INFINITY), note))
 }
 
-/// How much more memory a long run takes than a short one.
+/// How much more memory is resident after a hundred times the requests, ten times if it has to be quick.
 fn growth(bench: &mut Bench) -> Result<()> {
-    let (short, long) = if bench.is_quick { (2, 15) } else { (2, 130) };
-    let mut rows = Vec::new();
-    for seconds in [short, long] {
+    const FEW: f64 = 1e5;
+    let many = FEW * if bench.is_quick { 10.0 } else { 100.0 };
+    let measure = |seconds: u32| {
         let name = format!("growth-{seconds}");
         let target = Target::start(&format!("{name}-target"), &[], &bench.cores, &bench.folder)?;
         let ask = Ask { url: target.url("/"), rate: None, connections: Some(64), seconds };
-        let told = bench.ours().run(&name, &ask, &bench.cores, &bench.folder)?;
-        rows.push((told.requests, told.used.peak_mib));
-    }
-    let (few, many) = (rows[0], rows[1]);
+        bench.ours().run(&name, &ask, &bench.cores, &bench.folder)
+    };
+    // However fast the machine is.
+    let seconds = (many / measure(1)?.requests).ceil().clamp(1.0, 600.0);
+    let told = measure(seconds as u32 + 1)?;
+    let after = |requests: f64| told.used.peak_mib((seconds + 1.0) * requests / told.requests);
+    let (few, many) = ((FEW, after(FEW)), (many, after(many)));
     bench.bars.check(
         many.1 - few.1 <= 1.0,
         format!(

@@ -3,6 +3,7 @@
 use super::figures::{LoadFigures, QUANTILES, Spread};
 use crate::{experiment::did_you_mean, record::Ending};
 use inflight_strategies::units::{Rate, Ratio, format_duration, parse_duration};
+use serde::Serialize;
 use std::{fmt, time::Duration};
 
 /// An expectation.
@@ -32,7 +33,7 @@ enum Figure {
 }
 
 /// What a run says to an expectation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
     /// Whether it held; `None` if there were too few requests to say.
     pub holds: Option<bool>,

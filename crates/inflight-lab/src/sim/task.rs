@@ -238,7 +238,11 @@ impl<T: 'static> SimTask<T> {
         let kind = TypeId::of::<F>();
         let (id, place) = core::with(|core| core.move_in(kind, name)).unwrap_or_else(|| build::<F>(name));
         let home: &Home<F> = place.home().downcast_ref().expect("free places are kept by type");
-        home.future.borrow_mut().set(Some(future));
+        let mut free = home.future.borrow_mut();
+        // Then there is nothing to drop, and the future moves straight to where it stays.
+        assert!(free.is_none(), "a free place is empty");
+        free.set(Some(future));
+        drop(free);
         SimTask { world, id: Some(id), output: PhantomData }
     }
 

@@ -2,14 +2,27 @@
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
-use std::io::{Result, Write};
+use std::io::{self, BufWriter, Result, Write};
 
 /// `value` as JSON, with a line feed at its end.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<String> {
     let mut out = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(&mut out, FlatLists::default()))?;
-    out.push(b'\n');
+    write(&mut out, value)?;
     Ok(String::from_utf8(out)?)
+}
+
+/// Prints `value` as JSON, piece by piece: what is measured may be long. A reader that has gone away (`| head`) is no error.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out, value).and_then(|()| out.flush().map_err(serde_json::Error::io)) {
+        Err(error) if !error.is_io() => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn write(mut out: impl Write, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut out, FlatLists::default()))?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
 /// Objects over several lines, lists on one.

@@ -2,7 +2,7 @@
 
 use super::{
     Exit, again, expect, interrupted,
-    json::json,
+    json::{json, print_json},
     library::Source,
     measured::{Books, Run, Session, machine},
     raise_open_files,
@@ -271,7 +271,7 @@ pub(super) fn histogram_log(books: &[Books]) -> anyhow::Result<Vec<u8>> {
 
 fn show(dir: &RunDir, folders: &[String], outcome: &RunOutcome, flags: &cli::Run) -> anyhow::Result<()> {
     if flags.json {
-        print(&json(outcome)?);
+        print_json(outcome)?;
         return Ok(());
     }
     say("");

@@ -1,6 +1,6 @@
 //! `inflight show`: a saved run again.
 
-use super::{Exit, json::json, runs};
+use super::{Exit, json::print_json, runs};
 use crate::{
     cli,
     terminal::{ink, print, width},
@@ -10,7 +10,7 @@ use inflight_lab::report;
 pub(super) fn run(flags: &cli::Show) -> anyhow::Result<Exit> {
     let outcome = runs::chosen(&flags.runs.dir, flags.run.as_deref())?;
     if flags.json {
-        print(&json(&outcome)?);
+        print_json(&outcome)?;
     } else {
         print(&report::result(&outcome, width(), &*ink()));
     }

@@ -31,7 +31,7 @@ pub(super) fn run(flags: &cli::Load) -> anyhow::Result<Exit> {
             None => {
                 let driven = runtime.block_on(targets.drive(&workload))?;
                 let figures = figures(&driven, &targets, flags);
-                show::show(flags, &workload, &driven, &figures, &expectations, &awake)
+                show::show(flags, &workload, driven, &figures, &expectations, &awake)
             }
         }
     };

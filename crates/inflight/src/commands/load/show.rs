@@ -2,7 +2,7 @@
 
 use super::super::{
     Exit,
-    json::json,
+    json::{json, print_json},
     measured::{Books, Run, Subject, machine},
     run::{histogram_log, save_run},
     runs::RunDir,
@@ -25,20 +25,21 @@ use inflight_lab::{
     report,
     workload::Workload,
 };
+use serde::Serialize;
 use std::path::Path;
 
 pub(super) fn show(
     flags: &cli::Load,
     workload: &Workload,
-    driven: &Driven,
+    Driven { records, is_complete }: Driven,
     figures: &[LoadFigures],
     expectations: &[Expectation],
     awake: &Awake,
 ) -> anyhow::Result<Exit> {
     let dir = flags.save.then(|| RunDir::create(&flags.runs.dir)).transpose()?;
-    let open = |(name, record): &(String, Record)| Books::open(name, flags.seed, record.clone());
-    let books: Vec<Books> = driven.records.iter().map(open).collect();
-    let outcome = summary(flags, workload, driven, &books, dir.as_ref(), awake);
+    let open = |(name, record): (String, Record)| Books::open(&name, flags.seed, record);
+    let books: Vec<Books> = records.into_iter().map(open).collect();
+    let outcome = summary(flags, workload, is_complete, &books, dir.as_ref(), awake);
     let answers = judge(expectations, figures);
     if let Some(dir) = &dir {
         save_run(dir, &outcome)?;
@@ -47,7 +48,7 @@ pub(super) fn show(
     }
     files(flags, &books, figures)?;
     if flags.json {
-        print(&document(&outcome, figures, &answers)?);
+        print_json(&Document { outcome: &outcome, load: figures, expectations: &answers })?;
     } else if flags.csv.as_deref() != Some(Path::new("-")) {
         print(&report::result(&outcome, width(), &*ink()));
         print(&format!("\n{}", report::load(figures, width(), &*ink())));
@@ -56,13 +57,15 @@ pub(super) fn show(
             print(&format!("\nData   {}/run.json, load.json, latency.hlog\n", dir.path.display()));
         });
     }
-    Ok(exit(driven.is_complete, &outcome, &answers))
+    Ok(exit(is_complete, &outcome, &answers))
 }
 
 /// An expectation of one target, and what it says.
+#[derive(Serialize)]
 struct Line {
     target: String,
     expected: String,
+    #[serde(flatten)]
     answer: Answer,
 }
 
@@ -105,14 +108,14 @@ fn exit(is_complete: bool, outcome: &RunOutcome, answers: &[Line]) -> Exit {
 fn summary(
     flags: &cli::Load,
     workload: &Workload,
-    driven: &Driven,
+    is_complete: bool,
     books: &[Books],
     dir: Option<&RunDir>,
     awake: &Awake,
 ) -> RunOutcome {
     let subject =
         Subject { name: "load", question: None, source: None, seed: flags.seed, time_scale: 1.0, workload };
-    let rounds = Rounds { planned: 1, done: u32::from(driven.is_complete) };
+    let rounds = Rounds { planned: 1, done: u32::from(is_complete) };
     let run = Run {
         rerun: None,
         id: dir.map_or("load".into(), |dir| dir.id.clone()),
@@ -121,20 +124,16 @@ fn summary(
         world: RunWorld::Live,
         timers: None,
     };
-    run.outcome(vec![subject.outcome(books, rounds)], driven.is_complete)
+    run.outcome(vec![subject.outcome(books, rounds)], is_complete)
 }
 
 /// The outcome as `run` prints it, with what only a load has.
-fn document(outcome: &RunOutcome, figures: &[LoadFigures], answers: &[Line]) -> anyhow::Result<String> {
-    let mut document = serde_json::to_value(outcome)?;
-    document["load"] = serde_json::to_value(figures)?;
-    let line = |line: &Line| {
-        serde_json::json!({
-            "target": line.target, "expected": line.expected, "holds": line.answer.holds, "found": line.answer.found
-        })
-    };
-    document["expectations"] = answers.iter().map(line).collect();
-    json(&document)
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    outcome: &'a RunOutcome,
+    load: &'a [LoadFigures],
+    expectations: &'a [Line],
 }
 
 fn files(flags: &cli::Load, books: &[Books], figures: &[LoadFigures]) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ mod watch;
 
 use super::{
     Exit, again, expect,
-    json::json,
+    json::print_json,
     library::Source,
     measured::{Books, Run, Session},
     run::{Place, folders, save_run},
@@ -200,7 +200,7 @@ fn show(sources: &[Source], all: &[Trials], outcome: &RunOutcome, flags: &cli::S
         return Ok(());
     }
     if flags.json {
-        print(&json(outcome)?);
+        print_json(outcome)?;
         return Ok(());
     }
     let shown = if flags.choice.details { report::result } else { report::summary };

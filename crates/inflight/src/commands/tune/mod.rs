@@ -3,7 +3,7 @@
 
 mod profile;
 
-use super::{BadInput, Exit, json::json, run::measure, runs::RunDir, runtime, workers::Workers};
+use super::{BadInput, Exit, json::print_json, run::measure, runs::RunDir, runtime, workers::Workers};
 use crate::{
     awake::Awake,
     cli, live,
@@ -155,7 +155,7 @@ fn checked(
 
 fn show(flags: &cli::Tune, outcome: &TuneOutcome) -> anyhow::Result<()> {
     if flags.json {
-        print(&json(outcome)?);
+        print_json(outcome)?;
         return Ok(());
     }
     say("");
