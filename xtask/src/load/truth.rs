@@ -54,15 +54,20 @@ fn milliseconds(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// The phase of a trial, and how long its stalls are.
-fn plan(number: u64, is_random: bool) -> Stalls {
+/// Trials at the same time.
+const AT_ONCE: usize = CAPS.len() + 1;
+
+/// The phase of a trial, and how long its stalls are. Targets that share a core must not wake up from their stalls together: trials
+/// at the same time, which have the same number, are spread evenly over the phases.
+fn plan(number: u64, column: usize, is_random: bool) -> Stalls {
     let mut dice = Stream::new(1, "bench.phase").dice(number);
     let length = match is_random {
         true => Latency::Uniform(milliseconds(100), milliseconds(900)),
         false => Latency::Constant(milliseconds(500)),
     };
+    let phase = (dice.unit() + column as f64 / AT_ONCE as f64).fract();
     // From just after the first request to just before the second stall of another phase.
-    let first = Duration::from_secs_f64(0.2 + 4.2 * dice.unit());
+    let first = Duration::from_secs_f64(0.2 + 4.2 * phase);
     Stalls { first: milliseconds(first.as_millis() as u64), every: milliseconds(5000), length, seed: number }
 }
 
@@ -107,11 +112,10 @@ fn stalls(bench: &mut Bench, phases: u64, seconds: u32) -> Result<()> {
         // 2,500/s in all are a light load: five trials at once.
         trials.push(std::thread::scope(|scope| {
             let bench = &*bench;
-            let start = |column: u64, connections: Option<u32>, is_random: bool| {
+            let start = |column: usize, connections: Option<u32>, is_random: bool| {
                 let cap = connections.map_or("unlimited".to_string(), |c| format!("-c {c}"));
                 let label = format!("{cap}{}", if is_random { ", random lengths" } else { "" });
-                // Each has phases of its own: targets that share a core must not all wake up from a stall at once.
-                let stalls = plan(phase * (CAPS.len() as u64 + 1) + column, is_random);
+                let stalls = plan(phase, column, is_random);
                 let name = format!("stall-{phase}-{}-{is_random}", connections.unwrap_or(0));
                 scope.spawn(move || {
                     let told = against_stalls(bench, bench.ours(), &name, &stalls, connections, seconds);
@@ -119,11 +123,11 @@ fn stalls(bench: &mut Bench, phases: u64, seconds: u32) -> Result<()> {
                 })
             };
             let mut running: Vec<_> = (0..).zip(CAPS).map(|(i, cap)| start(i, cap, false)).collect();
-            running.push(start(CAPS.len() as u64, Some(10), true));
+            running.push(start(CAPS.len(), Some(10), true));
             running.into_iter().map(|trial| trial.join().expect("a trial does not panic")).collect()
         }));
     }
-    for column in 0..=CAPS.len() {
+    for column in 0..AT_ONCE {
         let column: Vec<&Trial> = trials.iter().map(|row| &row[column]).collect();
         report(bench, &column);
     }
@@ -160,7 +164,7 @@ fn report(bench: &mut Bench, trials: &[&Trial]) {
 
 fn peers(bench: &Bench, seconds: u32) -> Result<()> {
     let caps: &[u32] = if bench.is_quick { &[10] } else { &[10, 400] };
-    let stalls = plan(0, false);
+    let stalls = plan(0, 0, false);
     let truth = follows(&stalls, seconds);
     println!("\n  500/s against stalls of 500 ms each 5 s; truth {}", row(truth));
     println!(
