@@ -111,11 +111,12 @@ mod tests {
         let busy = command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]).spawn();
         let mut child = busy.expect("util-linux has chrt");
         let used = || (super::idle_class_seconds(child.id()), super::cpu_seconds(child.id()));
-        // Where others work as well it has to wait for its turn.
-        let mut looks = std::iter::repeat_with(|| (std::thread::sleep(super::LOOK), used()).1).take(500);
-        let (idle, all) = looks.find(|(idle, _)| *idle >= 0.05).expect("it has its turn");
+        // Where others work as well it has to wait for its turn, and gets a three-hundredth of a processor.
+        let mut looks = std::iter::repeat_with(|| (std::thread::sleep(super::LOOK), used()).1).take(3000);
+        let found = looks.find(|(idle, _)| *idle >= 0.05);
         child.kill().and_then(|()| child.wait()).expect("it runs");
         assert_eq!(super::idle_class_seconds(std::process::id()), 0.0, "this process has none");
+        let (idle, all) = found.expect("it has its turn");
         let all = all.expect("it is there");
         assert!((idle - all).abs() <= 0.03, "{idle} s of {all} s");
     }
