@@ -16,7 +16,7 @@ const FILE: &str = include_str!("../../../experiments/four-endpoints.toml");
 struct Deaf;
 
 impl Sink for Deaf {
-    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: Event) {}
+    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: &Event) {}
 }
 
 fn document() -> Document {

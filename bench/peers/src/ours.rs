@@ -4,19 +4,16 @@ use crate::books::{Books, SERVERS, TIMEOUT, requests};
 use inflight_lab::sim::{self, World};
 use inflight_strategies::{
     limit::Semaphore,
-    rt::{Clock, Executor, First, Instant, Task, race},
+    rt::{Clock, Executor, First, Instant, Lock, Locked, Shared, Sharing, Task, race},
 };
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{future::Future, pin::pin, time::Duration};
+
+type Memory = <World as Executor>::Sharing;
 
 struct Station {
     world: World,
     servers: Semaphore,
-    books: Mutex<Books>,
+    books: Locked<World, Books>,
 }
 
 impl Station {
@@ -24,8 +21,8 @@ impl Station {
         let arrived = self.world.now();
         let _server = self.servers.acquire().await;
         let now = self.world.now();
-        self.books.lock().expect("no panic").add(id, (now - arrived).as_nanos() as u64);
-        self.world.sleep_until(now + Duration::from_nanos(work)).await;
+        self.books.with(|books| books.add(id, now.as_nanos() - arrived.as_nanos()));
+        self.world.sleep_until(Instant::from_nanos(now.as_nanos() + work)).await;
     }
 }
 
@@ -46,19 +43,20 @@ pub fn with_timeout(count: u64) -> Books {
     })
 }
 
-fn run<F>(count: u64, request: impl Fn(Arc<Station>, u64, u64) -> F + Send + 'static) -> Books
+fn run<F>(count: u64, request: impl Fn(Shared<World, Station>, u64, u64) -> F + Send + 'static) -> Books
 where
     F: Future<Output = ()> + Send + 'static,
 {
     let run = sim::run(move |world| async move {
         let servers = Semaphore::new(SERVERS, None);
-        let station = Arc::new(Station { world: world.clone(), servers, books: Mutex::new(Books::new()) });
+        let books = Memory::lock(Books::new());
+        let station = Memory::share(Station { world: world.clone(), servers, books });
         for (id, next) in requests(count).enumerate() {
             world.sleep_until(Instant::from_nanos(next.arrival)).await;
-            world.spawn("request", request(station.clone(), id as u64, next.work)).detach();
+            world.spawn_with("request", || request(station.clone(), id as u64, next.work)).detach();
         }
         world.sleep_until(world.now() + Duration::from_secs(60)).await;
-        std::mem::replace(&mut *station.books.lock().expect("no panic"), Books::new())
+        station.books.with(|books| std::mem::replace(books, Books::new()))
     });
     run.expect("it ends").0
 }

@@ -26,7 +26,7 @@ const DRAWS: u64 = 200_000;
 struct Deaf;
 
 impl Sink for Deaf {
-    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: Event) {}
+    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: &Event) {}
 }
 
 fn fold(hash: u64, word: u64) -> u64 {

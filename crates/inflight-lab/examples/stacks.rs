@@ -85,7 +85,7 @@ fn stack(seed: u64) -> String {
 struct Ledger(Mutex<[[u64; 2]; 3]>);
 
 impl Sink for Ledger {
-    fn on_event(&self, _: usize, place: Place, _: u64, _: Instant, event: Event) {
+    fn on_event(&self, _: usize, place: Place, _: u64, _: Instant, event: &Event) {
         let row = match place {
             Place::Endpoint => 0,
             Place::Service(Which::A) => 1,

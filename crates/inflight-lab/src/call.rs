@@ -1,5 +1,6 @@
 //! What a request is while it is inside, and who watches it.
 
+use crate::sim::SimShared;
 use inflight_strategies::{
     attempt::{Attempt, MAX_ATTEMPTS},
     deadline::WithDeadline,
@@ -8,11 +9,9 @@ use inflight_strategies::{
     service::Deadline,
 };
 use std::{
+    cell::Cell,
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +21,7 @@ pub struct Call {
     /// Its number in the workload: everything random about it follows from this.
     pub id: u64,
     /// Keeps the steps of its life, if anybody wants to know them.
-    pub trail: Option<Arc<Trail>>,
+    pub trail: Option<Trail>,
     /// Which attempt at the request this is, whatever strategies ask for it; 0 is the first.
     pub attempt: u32,
     /// When nobody waits for the answer any more.
@@ -37,11 +36,12 @@ impl Call {
 
     /// The request on its ways to two services, with its trail where anything of what happens is kept: everywhere, or
     /// only where there are layers.
-    pub(crate) fn into_both(self, has_layers: [bool; 2]) -> [Call; 2] {
-        let keeps_steps = self.trail.as_ref().is_some_and(|trail| trail.steps.is_some());
+    #[inline]
+    pub(crate) fn into_both(self, has_layers: [bool; 2]) -> (Call, Call) {
+        let keeps_steps = self.trail.as_ref().is_some_and(Trail::keeps_steps);
         let [a, b] = has_layers.map(|has_layers| has_layers || keeps_steps);
         let first = Call { trail: if a { self.trail.clone() } else { None }, ..self };
-        [first, Call { trail: if b { self.trail } else { None }, ..self }]
+        (first, Call { trail: if b { self.trail } else { None }, ..self })
     }
 }
 
@@ -67,6 +67,7 @@ impl WithDeadline for Call {
 
 /// One of the two services behind every endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)] // As in `Reason`.
 pub enum Which {
     /// Fast and stable.
     A,
@@ -111,16 +112,30 @@ pub struct Step {
     pub event: Event,
 }
 
-/// The steps of one request's life, handed over when the last part of it is over (work that was left running included).
-pub struct Trail {
+/// What is kept of one request's life: its steps, handed over when the last part of it is over (work that was left running
+/// included), or only what they sum up to.
+#[derive(Clone)]
+pub struct Trail(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    Steps(Arc<Life>),
+    Waits(SimShared<Waits>),
+}
+
+/// The steps of one request's life.
+struct Life {
     call: u64,
-    /// `None`: only what they sum up to is kept.
-    steps: Option<Mutex<Vec<Step>>>,
-    /// Nanoseconds, over all its layers.
-    waited: AtomicU64,
-    /// Whether any layer let it in.
-    is_admitted: AtomicBool,
+    steps: Mutex<Vec<Step>>,
     finish: Option<Finish>,
+}
+
+/// How long one request waited, over all its layers.
+#[derive(Default)]
+struct Waits {
+    nanos: Cell<u64>,
+    /// Whether any layer let it in.
+    is_admitted: Cell<bool>,
 }
 
 /// Takes the steps of a finished life.
@@ -128,68 +143,91 @@ pub type Finish = Arc<dyn Fn(u64, Vec<Step>) + Send + Sync>;
 
 impl Trail {
     /// A trail for request `call`; `finish`, if given, gets the steps in the end.
-    pub fn new(call: u64, finish: Option<Finish>) -> Arc<Trail> {
-        Arc::new(Trail::with(call, Some(Mutex::default()), finish))
+    pub fn new(call: u64, finish: Option<Finish>) -> Trail {
+        Trail(Kept::Steps(Arc::new(Life { call, steps: Mutex::default(), finish })))
     }
 
-    /// A trail that only sums up how long request `call` waited.
-    pub fn of_waits(call: u64) -> Arc<Trail> {
-        Arc::new(Trail::with(call, None, None))
+    /// A trail that only sums up how long a request of a virtual world waited. It belongs to this thread, as that does.
+    pub fn of_waits() -> Trail {
+        Trail(Kept::Waits(SimShared::new(Waits::default())))
     }
 
-    fn with(call: u64, steps: Option<Mutex<Vec<Step>>>, finish: Option<Finish>) -> Trail {
-        Trail { call, steps, waited: AtomicU64::new(0), is_admitted: AtomicBool::new(false), finish }
-    }
-
-    /// The steps so far.
+    /// The steps so far, if they are kept.
     pub fn steps(&self) -> Vec<Step> {
-        self.lock().map_or(Vec::new(), |steps| steps.clone())
+        match &self.0 {
+            Kept::Steps(life) => life.lock().clone(),
+            Kept::Waits(_) => Vec::new(),
+        }
     }
 
     /// How long the request waited for admission so far, in all its layers; `None` if no layer has let it in yet.
     pub fn waited(&self) -> Option<Duration> {
-        let is_admitted = self.is_admitted.load(Ordering::Acquire);
-        is_admitted.then(|| Duration::from_nanos(self.waited.load(Ordering::Relaxed)))
+        match &self.0 {
+            Kept::Steps(life) => {
+                let steps = life.lock();
+                let waits = steps.iter().filter_map(|step| wait(step.place, &step.event));
+                waits.reduce(Duration::saturating_add)
+            }
+            Kept::Waits(waits) => waits.is_admitted.get().then(|| Duration::from_nanos(waits.nanos.get())),
+        }
     }
 
     /// How long a service took, if the steps are kept and the call is over; of several calls, the last one.
     pub fn took(&self, which: Which) -> Option<Duration> {
-        self.lock()?.iter().rev().find_map(|step| match (step.place, step.event) {
+        let Kept::Steps(life) = &self.0 else { return None };
+        life.lock().iter().rev().find_map(|step| match (step.place, step.event) {
             (Place::Service(service), Event::Finished { took, .. }) if service == which => Some(took),
             _ => None,
         })
     }
 
+    /// Whether all steps are kept.
+    fn keeps_steps(&self) -> bool {
+        matches!(self.0, Kept::Steps(_))
+    }
+
     /// Whether anything is kept of what happens at `place`.
     fn keeps(&self, place: Place) -> bool {
-        self.steps.is_some() || matches!(place, Place::Layer { .. })
+        self.keeps_steps() || matches!(place, Place::Layer { .. })
     }
 
-    #[inline(never)]
     fn push(&self, at: Instant, place: Place, event: &Event) {
-        if let (Place::Layer { .. }, Event::Admitted { waited }) = (place, event) {
-            // Most are let in at once: then there is nothing to add.
-            if !waited.is_zero() {
-                let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
-                self.waited.fetch_add(nanos, Ordering::Relaxed);
-            }
-            self.is_admitted.store(true, Ordering::Release);
+        match &self.0 {
+            Kept::Steps(life) => life.lock().push(Step { at, place, event: *event }),
+            Kept::Waits(waits) => wait(place, event).into_iter().for_each(|wait| waits.add(wait)),
         }
-        if let Some(mut steps) = self.lock() {
-            steps.push(Step { at, place, event: *event });
-        }
-    }
-
-    #[inline]
-    fn lock(&self) -> Option<MutexGuard<'_, Vec<Step>>> {
-        self.steps.as_ref().map(|steps| steps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Drop for Trail {
+impl Waits {
+    fn add(&self, wait: Duration) {
+        // Most are let in at once: then there is nothing to add.
+        if !wait.is_zero() {
+            let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+            self.nanos.set(self.nanos.get().saturating_add(nanos));
+        }
+        self.is_admitted.set(true);
+    }
+}
+
+/// How long a request waited that `event` lets into a layer.
+fn wait(place: Place, event: &Event) -> Option<Duration> {
+    match (place, event) {
+        (Place::Layer { .. }, Event::Admitted { waited }) => Some(*waited),
+        _ => None,
+    }
+}
+
+impl Life {
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Life {
     fn drop(&mut self) {
         if let Some(finish) = self.finish.take() {
-            let steps = self.lock().map_or(Vec::new(), |mut steps| std::mem::take(&mut *steps));
+            let steps = std::mem::take(&mut *self.lock());
             finish(self.call, steps);
         }
     }
@@ -197,14 +235,14 @@ impl Drop for Trail {
 
 impl fmt::Debug for Trail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trail").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("Trail").field("keeps_steps", &self.keeps_steps()).finish_non_exhaustive()
     }
 }
 
 /// Hears every event of every request: metrics, dashboards, hashes.
 pub trait Sink: Send + Sync + 'static {
     /// `event` happened to request `call` at `at`. `endpoint` counts the endpoints in their file's order.
-    fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: Event);
+    fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: &Event);
 
     /// Whether it hears anything at all; asked once.
     fn listens(&self) -> bool {
@@ -213,7 +251,7 @@ pub trait Sink: Send + Sync + 'static {
 }
 
 impl Sink for () {
-    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: Event) {}
+    fn on_event(&self, _: usize, _: Place, _: u64, _: Instant, _: &Event) {}
 
     fn listens(&self) -> bool {
         false
@@ -265,7 +303,7 @@ impl Observer<Call> for Tap {
 pub struct TapWatch<'a> {
     tap: &'a Tap,
     id: u64,
-    trail: Option<Arc<Trail>>,
+    trail: Option<Trail>,
 }
 
 impl Watch for TapWatch<'_> {
@@ -273,7 +311,7 @@ impl Watch for TapWatch<'_> {
     fn on_event(&mut self, at: Instant, event: Event) {
         let Tap { endpoint, place, sink } = self.tap;
         if let Some(sink) = sink {
-            sink.on_event(*endpoint, *place, self.id, at, event);
+            sink.on_event(*endpoint, *place, self.id, at, &event);
         }
         if let Some(trail) = &self.trail {
             trail.push(at, *place, &event);

@@ -72,8 +72,8 @@ impl Census {
 }
 
 impl Sink for Census {
-    fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: Event) {
-        let by = match (place, &event) {
+    fn on_event(&self, endpoint: usize, place: Place, call: u64, at: Instant, event: &Event) {
+        let by = match (place, event) {
             (Place::Service(_), Event::Started) => 1,
             (Place::Service(_), Event::Finished { .. }) => -1,
             _ => 0,

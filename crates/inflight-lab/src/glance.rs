@@ -5,6 +5,7 @@ use crate::{
     wire::{add_counts, add_histogram},
 };
 use hdrhistogram::Histogram;
+use inflight_strategies::rt::Sharing;
 use std::{collections::BTreeMap, time::Duration};
 
 /// A look at books that are still being kept.
@@ -37,7 +38,7 @@ impl Default for Glance {
     }
 }
 
-impl Recorder {
+impl<S: Sharing> Recorder<S> {
     /// Adds what has been booked so far to `glance`. It looks at one thing after the other, so that nobody who books waits for long.
     pub fn glance(&self, glance: &mut Glance) {
         self.look(|record| glance.take_counts(record));
@@ -92,7 +93,8 @@ mod tests {
     fn a_glance_at_the_end_says_what_the_books_say() {
         let arrivals = Arrivals::Constant(Rate::per_second(10.0).expect("a rate"));
         let workload = Workload::open(arrivals, Duration::from_secs(1000), Duration::ZERO);
-        let recorder = Recorder::new(Instant::ZERO, &workload).with_wires(1).in_fine_ticks(workload.duration);
+        let recorder =
+            <Recorder>::new(Instant::ZERO, &workload).with_wires(1).in_fine_ticks(workload.duration);
         let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
         for id in 0..100 {
             let intended = at(id * 100);

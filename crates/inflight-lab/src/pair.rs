@@ -5,30 +5,34 @@
 //! the last of them, or the first that fails, wakes the caller.
 
 use inflight_strategies::{
-    rt::{Executor, Task as _},
+    rt::{Executor, Lock as _, Locked, Shared, Sharing as _, Task as _},
     service::Failure,
 };
 use std::{
     future::Future,
-    mem,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-/// Runs what `a` and `b` make as tasks and waits for both, or for the first that fails; the other is then cancelled.
-/// Dropping the wait cancels both. Each task tells its half of the pair how it ended.
+/// Runs what `a` and `b` make as tasks, from now on; the wait for both, or for the first that fails: the other is then
+/// cancelled. Dropping the wait cancels both. Each task tells its half of the pair how it ended.
+#[inline(always)]
 pub(crate) fn both<W, T, E, FA, FB>(
     world: &W,
-    a: impl FnOnce(Half<T, E>) -> FA + Unpin,
-    b: impl FnOnce(Half<T, E>) -> FB + Unpin,
-) -> impl Future<Output = Result<[T; 2], Failure<E>>>
+    a: impl FnOnce(Half<W, T, E>) -> FA,
+    b: impl FnOnce(Half<W, T, E>) -> FB,
+) -> Both<W, T, E>
 where
     W: Executor,
+    T: Send + 'static,
+    E: Send + 'static,
     FA: Future<Output = ()> + Send + 'static,
     FB: Future<Output = ()> + Send + 'static,
 {
-    Both::Coming { world, a, b }
+    let pair: Pair<W, T, E> = W::Sharing::share(W::Sharing::lock(State::new()));
+    let half = |which| Half { pair: Some(pair.clone()), which };
+    let tasks = [world.spawn_with("A", || a(half(0))), world.spawn_with("B", || b(half(1)))];
+    Both { pair, tasks: Some(tasks) }
 }
 
 /// Waits in this task for both, or for the first that fails; the other is then dropped. `a` is asked first.
@@ -58,49 +62,29 @@ pub(crate) async fn joined<A, B, E>(
 }
 
 /// See [`both`].
-enum Both<'a, W: Executor, T, E, A, B> {
-    Coming { world: &'a W, a: A, b: B },
-    Running { pair: Arc<Pair<T, E>>, tasks: [W::Task<()>; 2] },
-    Over,
+pub(crate) struct Both<W: Executor, T: Send + 'static, E: Send + 'static> {
+    pair: Pair<W, T, E>,
+    /// Until both are over: then there is nothing left to cancel.
+    tasks: Option<[W::Task<()>; 2]>,
 }
 
-impl<W, T, E, A, B, FA, FB> Future for Both<'_, W, T, E, A, B>
-where
-    W: Executor,
-    A: FnOnce(Half<T, E>) -> FA + Unpin,
-    B: FnOnce(Half<T, E>) -> FB + Unpin,
-    FA: Future<Output = ()> + Send + 'static,
-    FB: Future<Output = ()> + Send + 'static,
-{
+impl<W: Executor, T: Send + 'static, E: Send + 'static> Future for Both<W, T, E> {
     type Output = Result<[T; 2], Failure<E>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Both::Running { pair, .. } = &*self {
-            let result = std::task::ready!(pair.poll(cx));
-            if let (Both::Running { tasks, .. }, true) =
-                (mem::replace(&mut *self, Both::Over), result.is_ok())
-            {
-                // Both are over: there is nothing left to cancel.
-                tasks.into_iter().for_each(W::Task::detach);
-            }
-            return Poll::Ready(result);
+        let result = std::task::ready!(self.pair.with(|state| state.poll(cx)));
+        if result.is_ok()
+            && let Some([a, b]) = self.tasks.take()
+        {
+            a.detach();
+            b.detach();
         }
-        let Both::Coming { world, a, b } = mem::replace(&mut *self, Both::Over) else {
-            panic!("it is not polled after its end")
-        };
-        let pair = Arc::new(Pair::new(cx.waker().clone()));
-        let tasks = [
-            world.spawn("A", a(Half { pair: Some(pair.clone()), which: 0 })),
-            world.spawn("B", b(Half { pair: Some(pair.clone()), which: 1 })),
-        ];
-        *self = Both::Running { pair, tasks };
-        // Whoever is over first wakes the caller: nothing is missed by not looking now.
-        Poll::Pending
+        Poll::Ready(result)
     }
 }
 
-/// The place where two tasks leave their results.
-struct Pair<T, E>(Mutex<State<T, E>>);
+/// The place where two tasks leave their results. Nothing but moves happens while it is locked.
+type Pair<W, T, E> = Shared<W, Locked<W, State<T, E>>>;
 
 struct State<T, E> {
     results: [Option<T>; 2],
@@ -108,66 +92,60 @@ struct State<T, E> {
     caller: Option<Waker>,
 }
 
-impl<T, E> Pair<T, E> {
-    fn new(caller: Waker) -> Pair<T, E> {
-        Pair(Mutex::new(State { results: [None, None], failure: None, caller: Some(caller) }))
+impl<T, E> State<T, E> {
+    fn new() -> State<T, E> {
+        State { results: [None, None], failure: None, caller: None }
     }
 
-    /// Nothing but moves happens under this lock, so a poisoned state is a consistent one.
-    fn lock(&self) -> MutexGuard<'_, State<T, E>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<[T; 2], Failure<E>>> {
-        let mut state = self.lock();
-        if let Some(failure) = state.failure.take() {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<[T; 2], Failure<E>>> {
+        if let Some(failure) = self.failure.take() {
             return Poll::Ready(Err(failure));
         }
-        match &mut state.results {
+        match &mut self.results {
             [a @ Some(_), b @ Some(_)] => {
                 Poll::Ready(Ok([a, b].map(|result| result.take().expect("it is there"))))
             }
             _ => {
-                state.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+                self.caller.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
                 Poll::Pending
             }
         }
     }
 
-    fn tell(&self, which: usize, result: Result<T, Failure<E>>) {
-        let mut state = self.lock();
+    /// Notes how one task ended; the caller, if that is what it waits for.
+    fn tell(&mut self, which: usize, result: Result<T, Failure<E>>) -> Option<Waker> {
         match result {
-            Ok(result) => state.results[which] = Some(result),
-            Err(failure) => state.failure = state.failure.take().or(Some(failure)),
+            Ok(result) => self.results[which] = Some(result),
+            Err(failure) => self.failure = self.failure.take().or(Some(failure)),
         }
-        let is_over = state.failure.is_some() || state.results.iter().all(Option::is_some);
-        let caller = if is_over { state.caller.take() } else { None };
-        drop(state);
-        if let Some(caller) = caller {
+        let is_over = self.failure.is_some() || self.results.iter().all(Option::is_some);
+        if is_over { self.caller.take() } else { None }
+    }
+}
+
+/// One of the two tasks' access to the place. If it is dropped before it was told a result, the result is lost.
+pub(crate) struct Half<W: Executor, T: Send + 'static, E: Send + 'static> {
+    pair: Option<Pair<W, T, E>>,
+    which: usize,
+}
+
+impl<W: Executor, T: Send + 'static, E: Send + 'static> Half<W, T, E> {
+    /// The task has ended so.
+    pub(crate) fn tell(mut self, result: Result<T, Failure<E>>) {
+        self.end(result);
+    }
+
+    fn end(&mut self, result: Result<T, Failure<E>>) {
+        if let Some(pair) = self.pair.take()
+            && let Some(caller) = pair.with(|state| state.tell(self.which, result))
+        {
             caller.wake();
         }
     }
 }
 
-/// One of the two tasks' access to the place. If it is dropped before it was told a result, the result is lost.
-pub(crate) struct Half<T, E> {
-    pair: Option<Arc<Pair<T, E>>>,
-    which: usize,
-}
-
-impl<T, E> Half<T, E> {
-    /// The task has ended so.
-    pub(crate) fn tell(mut self, result: Result<T, Failure<E>>) {
-        if let Some(pair) = self.pair.take() {
-            pair.tell(self.which, result);
-        }
-    }
-}
-
-impl<T, E> Drop for Half<T, E> {
+impl<W: Executor, T: Send + 'static, E: Send + 'static> Drop for Half<W, T, E> {
     fn drop(&mut self) {
-        if let Some(pair) = self.pair.take() {
-            pair.tell(self.which, Err(Failure::Lost));
-        }
+        self.end(Err(Failure::Lost));
     }
 }

@@ -11,12 +11,13 @@ use crate::{
     workload::{Traffic, Workload},
 };
 use hdrhistogram::Histogram;
-use inflight_strategies::rt::Instant;
+use inflight_strategies::rt::{AcrossThreads, Instant, Lock as _, Sharing};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
     task::{Poll, Waker},
@@ -414,110 +415,120 @@ impl Record {
     }
 }
 
-/// Where the tasks of a run write into one [`Record`].
-#[derive(Debug)]
-pub struct Recorder {
-    state: Mutex<(Record, Option<Waker>)>,
+/// Where the tasks of a run write into one [`Record`], which they share as `S` says.
+pub struct Recorder<S: Sharing = AcrossThreads> {
+    state: S::Lock<(Record, Option<Waker>)>,
 }
 
-impl Recorder {
+impl<S: Sharing> fmt::Debug for Recorder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+impl<S: Sharing> Recorder<S> {
     /// Starts the books of a run that begins at `start`.
     pub fn new(start: Instant, workload: &Workload) -> Self {
-        Recorder { state: Mutex::new((Record::new(start, workload), None)) }
+        Recorder { state: S::lock((Record::new(start, workload), None)) }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Record) -> R) -> R {
+        self.state.with(|(record, _)| work(record))
     }
 
     /// These books with a log of every request, `most` at most.
     pub fn logging(self, most: usize) -> Self {
-        self.lock().0.log = Some(Log::new(most));
+        self.with(|record| record.log = Some(Log::new(most)));
         self
     }
 
     /// These books with a timeline in tenths of a second, if the run is longer than others have those.
     pub fn in_fine_ticks(self, duration: Duration) -> Self {
-        let tick_ns = self.lock().0.tick_ns.min(fine_tick(duration).as_nanos() as u64);
-        self.lock().0.tick_ns = tick_ns;
+        self.with(|record| record.tick_ns = record.tick_ns.min(fine_tick(duration).as_nanos() as u64));
         self
     }
 
     /// These books with those of connections, for a mix of so many classes.
     pub fn with_wires(self, classes: usize) -> Self {
-        self.lock().0.wires = Some(Box::new(Wires::new(classes)));
+        self.with(|record| record.wires = Some(Box::new(Wires::new(classes))));
         self
     }
 
     /// These books as a part of a run's that is kept in several: `everywhere` counts what is in flight in all of them.
     pub fn sharing(self, everywhere: Arc<AtomicU32>) -> Self {
-        self.lock().0.everywhere = Some(everywhere);
+        self.with(|record| record.everywhere = Some(everywhere));
         self
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Record, Option<Waker>)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request that should have started at `intended` starts at `now`.
     pub fn begin(&self, intended: Instant, now: Instant) {
-        self.lock().0.begin(intended, now);
+        self.with(|record| record.begin(intended, now));
     }
 
     /// A request that should have started at `intended` never will: the driver has fallen too far behind.
     pub fn skip(&self, intended: Instant) {
-        self.lock().0.skip(intended);
+        self.with(|record| record.skip(intended));
     }
 
     /// A request is over.
     pub fn end(&self, sample: &Sample) {
-        let mut state = self.lock();
-        state.0.end(sample);
-        if state.0.in_flight.value == 0 {
-            let waker = state.1.take();
-            drop(state);
-            waker.into_iter().for_each(Waker::wake);
+        let idle = self.state.with(|(record, waiter)| {
+            record.end(sample);
+            if record.in_flight.value == 0 { waiter.take() } else { None }
+        });
+        if let Some(waiter) = idle {
+            waiter.wake();
         }
     }
 
     /// A user whose first attempt was due at `intended` has got a good answer at `now`.
     pub fn on_user_served(&self, intended: Instant, now: Instant) {
-        if let Some(users) = self.lock().0.user(intended) {
-            note(&mut users.served, now - intended);
-        }
+        self.with(|record| {
+            if let Some(users) = record.user(intended) {
+                note(&mut users.served, now - intended);
+            }
+        });
     }
 
     /// A user whose first attempt was due at `intended` will not try again.
     pub fn on_user_gave_up(&self, intended: Instant) {
-        if let Some(users) = self.lock().0.user(intended) {
-            users.gave_up += 1;
-        }
+        self.with(|record| {
+            if let Some(users) = record.user(intended) {
+                users.gave_up += 1;
+            }
+        });
     }
 
     /// Requests in flight now.
     pub fn in_flight(&self) -> u32 {
-        self.lock().0.in_flight.value
+        self.with(|record| record.in_flight.value)
     }
 
     /// Waits until nothing is in flight.
     pub async fn idle(&self) {
         std::future::poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.0.in_flight.value == 0 {
-                return Poll::Ready(());
-            }
-            state.1 = Some(cx.waker().clone());
-            Poll::Pending
+            self.state.with(|(record, waiter)| {
+                if record.in_flight.value == 0 {
+                    return Poll::Ready(());
+                }
+                *waiter = Some(cx.waker().clone());
+                Poll::Pending
+            })
         })
         .await
     }
 
     /// Looks at the books as they stand; whoever books waits meanwhile.
     pub(crate) fn look(&self, look: impl FnOnce(&Record)) {
-        let mut state = self.lock();
-        state.0.settle();
-        look(&state.0);
+        self.with(|record| {
+            record.settle();
+            look(record);
+        });
     }
 
     /// The books as they stand, closed at `now`.
     pub fn close(&self, now: Instant) -> Record {
-        let mut record = self.lock().0.clone();
+        let mut record = self.with(|record| record.clone());
         record.close(now);
         record
     }
@@ -546,7 +557,7 @@ mod tests {
 
     #[test]
     fn latency_runs_from_the_intended_start() {
-        let recorder = Recorder::new(at(0), &workload(0, 1000));
+        let recorder = <Recorder>::new(at(0), &workload(0, 1000));
         recorder.begin(at(100), at(150));
         recorder.end(&sample(100, 150, 300, Ending::Completed));
         let record = recorder.close(at(1000));
@@ -559,7 +570,7 @@ mod tests {
     #[test]
     fn goodput_is_what_meets_the_objective() {
         let within = Workload { objective: Some(Duration::from_millis(200)), ..workload(0, 1000) };
-        let recorder = Recorder::new(at(0), &within);
+        let recorder = <Recorder>::new(at(0), &within);
         for took in [100, 200, 201] {
             recorder.begin(at(100), at(100));
             recorder.end(&sample(100, 100, 100 + took, Ending::Completed));
@@ -573,7 +584,7 @@ mod tests {
         /// equals the sum of sojourns when every request begins and ends in the counted time.
         #[test]
         fn offered_equals_sum_of_endings(requests in proptest::collection::vec((0u64..500, 0u64..20, 0u64..400, 0usize..12), 1..80)) {
-            let recorder = Recorder::new(at(0), &workload(0, 1000));
+            let recorder = <Recorder>::new(at(0), &workload(0, 1000));
             let mut steps = Vec::new();
             for &(intended, late, took, ending) in &requests {
                 let s = sample(intended, intended + late, intended + late + took, Ending::ALL[ending]);

@@ -10,7 +10,7 @@ use inflight_strategies::{
     admission::{breakwater, dagor, rate, throttle},
     breaker, coalesce, deadline, hedge, limit, observe,
     retry::{self, SharedBudget},
-    rt::World,
+    rt::{Executor, Shared, Sharing as _, World},
     service::{BoxService, Failure, Layer, Service},
     timeout,
     units::{format_duration, scaled},
@@ -262,8 +262,7 @@ pub fn build<W: World>(
     let tap = Tap::new(index, sink);
     let guarded = |which, dependency: &Arc<Dependency<W>>, layers: &[LayerSpec]| {
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
-        let seen = Arc::new(seen.layer(dependency.clone()));
-        Guarded::new(seen, layers, Some(which), (world, dependency.seed()), &tap)
+        Guarded::new(seen.layer(dependency.clone()), layers, Some(which), (world, dependency.seed()), &tap)
     };
     let work = Work {
         calls: spec.calls,
@@ -271,23 +270,32 @@ pub fn build<W: World>(
         b: guarded(Which::B, b, &spec.b),
         world: world.clone(),
     };
-    let stack = Guarded::new(Arc::new(work), &spec.whole, None, (world, b.seed()), &tap);
+    let stack = Guarded::new(work, &spec.whole, None, (world, b.seed()), &tap);
     observe::Observe::new(world.clone(), tap).layer(stack)
 }
 
 /// A service with the layers around it. A call through a box costs an allocation: what nothing or the most common layer
 /// alone stands around needs none.
-#[derive(Debug)]
-pub enum Guarded<S, T, W> {
+pub enum Guarded<S: Send + Sync + 'static, T, W: Executor> {
     /// By nothing.
-    Bare(Arc<S>),
+    Bare(Shared<W, S>),
     /// By a plain limit.
-    Limited(Arc<limit::Limit<Arc<S>, W, Tap>>),
+    Limited(Shared<W, limit::Limit<S, W, Tap>>),
     /// By whatever layers.
     Layered(Stack<T>),
 }
 
-impl<S, T, W> Clone for Guarded<S, T, W> {
+impl<S: Send + Sync, T, W: Executor> fmt::Debug for Guarded<S, T, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Guarded::Bare(_) => "Bare",
+            Guarded::Limited(_) => "Limited",
+            Guarded::Layered(_) => "Layered",
+        })
+    }
+}
+
+impl<S: Send + Sync, T, W: Executor> Clone for Guarded<S, T, W> {
     fn clone(&self) -> Self {
         match self {
             Guarded::Bare(service) => Guarded::Bare(service.clone()),
@@ -305,21 +313,21 @@ where
 {
     /// Puts `layers`, outermost first, around `inner`.
     fn new(
-        inner: Arc<S>,
+        inner: S,
         layers: &[LayerSpec],
         around: Option<Which>,
         (world, seed): (&W, u64),
         tap: &Tap,
     ) -> Self {
         match layers {
-            [] => Guarded::Bare(inner),
+            [] => Guarded::Bare(W::Sharing::share(inner)),
             [LayerSpec::Limit(c)] if c.is_plain() => {
                 let tap = tap.at(Place::Layer { around, name: "limit" });
                 let dice = Luck::new(seed, &tap).of_the_layer();
                 let layer = limit::LimitLayer::with_dice((**c).clone(), world.clone(), dice, tap);
-                Guarded::Limited(Arc::new(layer.layer(inner)))
+                Guarded::Limited(W::Sharing::share(layer.layer(inner)))
             }
-            _ => Guarded::Layered(surround(inner, layers, around, (world, seed), tap)),
+            _ => Guarded::Layered(surround(Arc::new(inner), layers, around, (world, seed), tap)),
         }
     }
 
@@ -402,7 +410,7 @@ impl<W: World> Service<Call> for Work<W> {
 
     fn call(&self, call: Call) -> impl Future<Output = Result<Both, Failure<Fault>>> + Send {
         async move {
-            let [call_a, call_b] = call.into_both([self.a.has_layers(), self.b.has_layers()]);
+            let (call_a, call_b) = call.into_both([self.a.has_layers(), self.b.has_layers()]);
             match self.calls {
                 Calls::Sequential => {
                     // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
@@ -412,8 +420,8 @@ impl<W: World> Service<Call> for Work<W> {
                 }
                 Calls::Parallel => {
                     let (a, b) = (self.a.clone(), self.b.clone());
-                    let a = |half: Half<_, _>| async move { half.tell(a.call(call_a).await) };
-                    let b = |half: Half<_, _>| async move { half.tell(b.call(call_b).await) };
+                    let a = |half: Half<W, _, _>| async move { half.tell(a.call(call_a).await) };
+                    let b = |half: Half<W, _, _>| async move { half.tell(b.call(call_b).await) };
                     let [a, b] = pair::both(&self.world, a, b).await?;
                     Ok(Both { a, b })
                 }

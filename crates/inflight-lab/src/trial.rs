@@ -28,7 +28,7 @@ pub fn run(
 ) -> Result<(Record, Trace), Stuck> {
     let document = document.clone();
     sim::run_with(settings, move |world| async move {
-        let (driver, target) = prepare(&document, arm, world, sink, Trail::of_waits);
+        let (driver, target) = prepare(&document, arm, world, sink, |_| Trail::of_waits());
         driver.run(&target, &driver.recorder()).await
     })
 }
@@ -56,7 +56,7 @@ fn prepare<W: World>(
     arm: usize,
     world: W,
     sink: Arc<dyn Sink>,
-    trail: fn(u64) -> Arc<Trail>,
+    trail: fn(u64) -> Trail,
 ) -> (Driver<W>, Direct<W>) {
     let target = Direct { stack: endpoint(document, arm, &world, sink), trail };
     let workload = document.workload.clone().expect("an experiment has a workload");
@@ -77,7 +77,7 @@ pub struct Direct<W: World> {
     /// The endpoint.
     pub stack: Endpoint<W>,
     /// What is kept of request number i.
-    pub trail: fn(u64) -> Arc<Trail>,
+    pub trail: fn(u64) -> Trail,
 }
 
 impl<W: World> Service<Shot> for Direct<W> {

@@ -52,21 +52,22 @@ impl<S, C: Clock, O> Observed<S, C, O> {
         O: Observer<Request>,
     {
         async move {
-            let mut visit = self.enter(&request);
+            let mut visit = self.visit(&request);
+            visit.begins();
             let result = self.inner.call(request).await;
             let took = visit.ends(Outcome::of(&result));
             (result, took)
         }
     }
 
-    fn enter<Request>(&self, request: &Request) -> Visit<'_, C, O::Watch<'_>>
+    /// The visit that begins now. It is told so where it stays: what moves after that moves slowly.
+    #[inline]
+    fn visit<Request>(&self, request: &Request) -> Visit<'_, C, O::Watch<'_>>
     where
         O: Observer<Request>,
     {
-        let mut watch = self.observer.observe(request);
-        let start = self.clock.now();
-        watch.on_event(start, Event::Started);
-        Visit { clock: &self.clock, start, watch, over: false }
+        let watch = self.observer.observe(request);
+        Visit { clock: &self.clock, start: self.clock.now(), watch, over: false }
     }
 }
 
@@ -84,7 +85,8 @@ where
 
     fn call(&self, request: Request) -> impl Future<Output = Result<T, Failure<E>>> + Send {
         async move {
-            let mut visit = self.enter(&request);
+            let mut visit = self.visit(&request);
+            visit.begins();
             let result = self.inner.call(request).await;
             visit.ends(Outcome::of(&result));
             result
@@ -101,6 +103,11 @@ struct Visit<'a, C: Clock, W: Watch> {
 }
 
 impl<C: Clock, W: Watch> Visit<'_, C, W> {
+    #[inline]
+    fn begins(&mut self) {
+        self.watch.on_event(self.start, Event::Started);
+    }
+
     fn ends(&mut self, outcome: Outcome) -> Duration {
         self.over = true;
         let now = self.clock.now();

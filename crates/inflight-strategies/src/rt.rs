@@ -7,8 +7,9 @@
 use std::{
     fmt,
     future::{Future, poll_fn},
-    ops::{Add, Sub},
+    ops::{Add, Deref, Sub},
     pin::pin,
+    sync::{Arc, Mutex, PoisonError},
     task::Poll,
     time::Duration,
 };
@@ -91,11 +92,78 @@ pub trait Executor: Clone + Send + Sync + 'static {
     /// A running task; see [`Task`].
     type Task<T: Send + 'static>: Task<T>;
 
+    /// What its tasks share values with: [`AcrossThreads`], unless all of them run on one thread.
+    type Sharing: Sharing;
+
     /// Starts `future` as a task of its own. `name` is for people: it appears in diagnoses.
     fn spawn<T, F>(&self, name: &'static str, future: F) -> Self::Task<T>
     where
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static;
+
+    /// [`Executor::spawn`] of the future that `make` makes, at once. Where tasks have places of their own, a large future
+    /// is made where it will stay.
+    #[inline]
+    fn spawn_with<T, F>(&self, name: &'static str, make: impl FnOnce() -> F) -> Self::Task<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn(name, make())
+    }
+}
+
+/// How the tasks of a world share values. Futures are `Send` in every world; but only where tasks run on several threads must
+/// sharing pay for that.
+pub trait Sharing: 'static {
+    /// A counted reference.
+    type Shared<T: Send + Sync + 'static>: Deref<Target = T> + Clone + Send + Sync + Unpin + 'static;
+
+    /// A value for one at a time.
+    type Lock<T: Send + 'static>: Lock<T>;
+
+    /// The first reference to `value`.
+    fn share<T: Send + Sync + 'static>(value: T) -> Self::Shared<T>;
+
+    /// `value`, for one at a time.
+    fn lock<T: Send + 'static>(value: T) -> Self::Lock<T>;
+}
+
+/// A reference that the tasks of world `W` share.
+pub type Shared<W, T> = <<W as Executor>::Sharing as Sharing>::Shared<T>;
+
+/// A value that the tasks of world `W` work on one at a time.
+pub type Locked<W, T> = <<W as Executor>::Sharing as Sharing>::Lock<T>;
+
+/// See [`Sharing::Lock`].
+pub trait Lock<T>: Send + Sync + 'static {
+    /// Works on the value while nobody else does. `work` must not come back here, and had better be short.
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R;
+}
+
+/// Sharing between tasks that may run on several threads: [`Arc`] and [`Mutex`].
+#[derive(Clone, Copy, Debug)]
+pub struct AcrossThreads;
+
+impl Sharing for AcrossThreads {
+    type Shared<T: Send + Sync + 'static> = Arc<T>;
+    type Lock<T: Send + 'static> = Mutex<T>;
+
+    fn share<T: Send + Sync + 'static>(value: T) -> Arc<T> {
+        Arc::new(value)
+    }
+
+    fn lock<T: Send + 'static>(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+}
+
+/// A value that somebody left who panicked is handed on as it is.
+impl<T: Send + 'static> Lock<T> for Mutex<T> {
+    #[inline]
+    fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
+        work(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// A handle on a running task. **Dropping it cancels the task**: work lives no longer than somebody who wants it,

@@ -122,6 +122,7 @@ impl fmt::Display for Rejected {
 
 /// Why a strategy refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)] // A single byte would make results travel through the layers in odd pieces.
 pub enum Reason {
     /// All permits are taken and the strategy does not queue.
     LimitReached,

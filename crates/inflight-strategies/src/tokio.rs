@@ -5,7 +5,7 @@
 
 use crate::{
     attempt::Chance,
-    rt::{Clock, Executor, Instant, Rng, Task, TaskLost},
+    rt::{AcrossThreads, Clock, Executor, Instant, Rng, Task, TaskLost},
 };
 use std::{
     collections::hash_map::RandomState,
@@ -86,6 +86,7 @@ impl Future for Sleep {
 
 impl Executor for World {
     type Task<T: Send + 'static> = Spawned<T>;
+    type Sharing = AcrossThreads;
 
     /// # Panics
     /// Outside of a tokio runtime.

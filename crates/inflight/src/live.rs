@@ -5,7 +5,7 @@
 
 use inflight_lab::timers::{self, Alarms, Key, Timers};
 use inflight_strategies::{
-    rt::{Clock, Executor, Instant},
+    rt::{AcrossThreads, Clock, Executor, Instant},
     tokio::Spawned,
 };
 use std::{
@@ -49,6 +49,7 @@ impl Clock for World {
 
 impl Executor for World {
     type Task<T: Send + 'static> = Spawned<T>;
+    type Sharing = AcrossThreads;
 
     fn spawn<T, F>(&self, _: &'static str, future: F) -> Spawned<T>
     where

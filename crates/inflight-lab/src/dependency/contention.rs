@@ -9,7 +9,7 @@ use super::{
 use inflight_strategies::units;
 use inflight_strategies::{
     limit::Semaphore,
-    rt::{Task as _, World},
+    rt::{Instant, Task as _, World},
 };
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -84,29 +84,29 @@ impl<W: World> Contention<W> {
     pub fn serve(&self, work: Duration) -> impl Future<Output = ()> + Send {
         async move {
             match &self.model {
-                Model::None => self.rest(work).await,
+                Model::None => self.world.sleep_until(self.end_of(work)).await,
                 Model::Pool(servers) => {
                     let _server = servers.acquire().await;
-                    self.rest(work).await;
+                    self.world.sleep_until(self.end_of(work)).await;
                 }
                 Model::Varying(servers) => {
                     let _server = servers.acquire().await;
-                    self.rest(work).await;
+                    self.world.sleep_until(self.end_of(work)).await;
                 }
                 Model::Mutex(lock, hold) => {
                     let held = lock.acquire().await;
-                    self.rest(*hold).await;
+                    self.world.sleep_until(self.end_of(*hold)).await;
                     drop(held);
-                    self.rest(work.saturating_sub(*hold)).await;
+                    self.world.sleep_until(self.end_of(work.saturating_sub(*hold))).await;
                 }
                 Model::Shared(shared) => shared.serve(work).await,
             }
         }
     }
 
-    /// Until `work` that begins now is done.
-    fn rest(&self, work: Duration) -> W::Sleep {
-        self.world.sleep_until(self.pace.end_of(work, self.world.now()))
+    /// When `work` that begins now is done.
+    fn end_of(&self, work: Duration) -> Instant {
+        self.pace.end_of(work, self.world.now())
     }
 }
 

@@ -77,8 +77,15 @@ impl Profile {
 /// A good answer of a dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// Nanoseconds: a whole word moves through the layers faster than a [`Duration`] and its padding.
+    work: u64,
+}
+
+impl Answer {
     /// The work that was drawn for this request: how long it would have taken alone.
-    pub work: Duration,
+    pub fn work(self) -> Duration {
+        Duration::from_nanos(self.work)
+    }
 }
 
 /// A dependency failed.
@@ -213,7 +220,7 @@ impl<W: World> Service<Call> for Dependency<W> {
                     First::Right(()) => return Err(FAILED(self.which)),
                 },
             }
-            Ok(Answer { work })
+            Ok(Answer { work: u64::try_from(work.as_nanos()).unwrap_or(u64::MAX) })
         }
     }
 }

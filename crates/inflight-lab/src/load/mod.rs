@@ -18,7 +18,7 @@ use crate::{
     workload::{Arrivals, Traffic, Users, Workload},
 };
 use inflight_strategies::{
-    rt::{First, Instant, Task as _, World, race},
+    rt::{First, Instant, Sharing as _, Task as _, World, race},
     service::Service,
 };
 use std::{convert::Infallible, future::poll_fn, sync::Arc, task::Poll};
@@ -72,12 +72,12 @@ pub struct Driver<W> {
 
 impl<W: World> Driver<W> {
     /// Books for this run.
-    pub fn recorder(&self) -> Arc<Recorder> {
+    pub fn recorder(&self) -> Arc<Recorder<W::Sharing>> {
         Arc::new(Recorder::new(self.start, &self.workload))
     }
 
     /// Books for this run, with a log of every request, `most` at most.
-    pub fn logging_recorder(&self, most: usize) -> Arc<Recorder> {
+    pub fn logging_recorder(&self, most: usize) -> Arc<Recorder<W::Sharing>> {
         Arc::new(Recorder::new(self.start, &self.workload).logging(most))
     }
 
@@ -87,12 +87,17 @@ impl<W: World> Driver<W> {
     }
 
     /// Offers the workload to `target`, waits for the answers and returns the books.
-    pub async fn run(&self, target: &impl Target, recorder: &Arc<Recorder>) -> Record {
+    pub async fn run(&self, target: &impl Target, recorder: &Arc<Recorder<W::Sharing>>) -> Record {
         self.run_share(Share::WHOLE, target, recorder).await
     }
 
     /// [`Driver::run`] for one of several parts of the run, with books of its own.
-    pub async fn run_share(&self, share: Share, target: &impl Target, recorder: &Arc<Recorder>) -> Record {
+    pub async fn run_share(
+        &self,
+        share: Share,
+        target: &impl Target,
+        recorder: &Arc<Recorder<W::Sharing>>,
+    ) -> Record {
         // Users live as long as this: whoever drops the run sends them away.
         let _users = match &self.workload.traffic {
             Traffic::Open(arrivals) => {
@@ -108,7 +113,7 @@ impl<W: World> Driver<W> {
         }
     }
 
-    fn user<T: Target>(&self, target: &T, recorder: &Arc<Recorder>) -> User<W, T> {
+    fn user<T: Target>(&self, target: &T, recorder: &Arc<Recorder<W::Sharing>>) -> User<W, T> {
         User {
             world: self.world.clone(),
             target: target.clone(),
@@ -127,11 +132,11 @@ impl<W: World> Driver<W> {
         arrivals: &Arrivals,
         share: Share,
         target: &impl Target,
-        recorder: &Arc<Recorder>,
+        recorder: &Arc<Recorder<W::Sharing>>,
     ) {
         let last = self.end() + self.workload.patience;
         let schedule = arrivals.schedule(self.seed, self.workload.duration);
-        let everyone = Arc::new(self.user(target, recorder));
+        let everyone = W::Sharing::share(self.user(target, recorder));
         for (id, offset) in schedule.filter(|(id, _)| share.has(*id)) {
             let shot = Shot { id, intended: self.start + offset };
             self.world.sleep_until(shot.intended).await;
@@ -143,8 +148,10 @@ impl<W: World> Driver<W> {
             recorder.begin(shot.intended, now);
             let user = everyone.clone();
             let task = match user.retry {
-                None => self.world.spawn("request", async move { user.attempt(shot).await }),
-                Some(retry) => self.world.spawn("request", async move { user.persist(shot, retry).await }),
+                None => self.world.spawn_with("request", || async move { user.attempt(shot).await }),
+                Some(retry) => {
+                    self.world.spawn_with("request", || async move { user.persist(shot, retry).await })
+                }
             };
             task.detach();
             if now > shot.intended {
@@ -160,7 +167,7 @@ impl<W: World> Driver<W> {
         users: &Users,
         share: Share,
         target: &T,
-        recorder: &Arc<Recorder>,
+        recorder: &Arc<Recorder<W::Sharing>>,
     ) -> Vec<W::Task<()>> {
         let invite = |number| {
             let (user, users) = (self.user(target, recorder), users.clone());

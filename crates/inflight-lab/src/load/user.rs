@@ -14,10 +14,10 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_mi
 
 /// Somebody who asks `target` and books what comes back.
 #[derive(Clone, Debug)]
-pub(super) struct User<W, T> {
+pub(super) struct User<W: World, T> {
     pub(super) world: W,
     pub(super) target: T,
-    pub(super) recorder: Arc<Recorder>,
+    pub(super) recorder: Arc<Recorder<W::Sharing>>,
     pub(super) retry: Option<Retry>,
     pub(super) seed: u64,
     /// No attempt starts at or after this.

@@ -320,7 +320,7 @@ mod tests {
         let at = |us: u64| Instant::from_nanos(us * 1000);
         let rate = Rate::per_second(300.0).expect("a rate");
         let workload = Workload::open(Arrivals::Constant(rate), Duration::from_secs(5), Duration::ZERO);
-        let recorder = Recorder::new(at(0), &workload).with_wires(1);
+        let recorder = <Recorder>::new(at(0), &workload).with_wires(1);
         for id in 0..1500_u64 {
             let intended = id * 3333;
             let wait = if (600..900).contains(&id) { 100_000 } else { 0 };

@@ -6,7 +6,7 @@
 use super::{
     Counts, Settings, Stuck, Waiting,
     ready::Ready,
-    task::{Bell, Outside, Place},
+    task::{Bell, Outside, Shelf},
 };
 use crate::timers::{Agenda, Key, MAX_WHO};
 use inflight_strategies::rt::Instant;
@@ -15,8 +15,8 @@ use std::{
     any::TypeId,
     cell::{Cell, RefCell},
     mem::{self, ManuallyDrop},
+    ops::ControlFlow,
     ptr,
-    rc::Rc,
     sync::Arc,
     task::Waker,
 };
@@ -108,7 +108,7 @@ struct Slot {
     /// The task that it waited for last, and when it said so.
     waited_for: Option<(&'static str, Instant)>,
     bell: Arc<Bell>,
-    place: Rc<dyn Place>,
+    place: Shelf,
 }
 
 /// Names a task: the place, and which of the tasks that were ever in it.
@@ -131,7 +131,7 @@ pub(super) enum Pause {
 }
 
 /// A task, and where it lives.
-pub(super) type Lodger = (TaskId, Rc<dyn Place>);
+pub(super) type Lodger = (TaskId, Shelf);
 
 impl Core {
     const NONE: Core = Core {
@@ -250,8 +250,9 @@ impl Core {
     /// The task `name` moves into a free place for futures of type `kind`, if there is one: it is ready. Its future must be
     /// there before anybody is polled.
     #[inline(always)]
-    pub(super) fn move_in(&mut self, kind: TypeId, name: &'static str) -> Option<(TaskId, Rc<dyn Place>)> {
-        let (_, free) = self.free.iter_mut().find(|(other, _)| *other == kind)?;
+    pub(super) fn move_in(&mut self, kind: TypeId, name: &'static str) -> Option<(TaskId, Shelf)> {
+        // The kind that was new last is asked for most.
+        let (_, free) = self.free.iter_mut().rev().find(|(other, _)| *other == kind)?;
         let number = free.pop()?;
         let slot = &mut self.slots[number as usize];
         let id = TaskId { slot: number, generation: slot.generation };
@@ -266,8 +267,8 @@ impl Core {
     }
 
     /// Nobody will ask for the output of the task `id`; where that is, if it is there already.
-    #[inline]
-    pub(super) fn unwant(&mut self, id: TaskId) -> Option<Rc<dyn Place>> {
+    #[inline(always)]
+    pub(super) fn unwant(&mut self, id: TaskId) -> Option<Shelf> {
         let slot = self.slot(id)?;
         slot.bell.set_wanted(false);
         if slot.bell.is_over() { Some(slot.place.clone()) } else { None }
@@ -280,7 +281,7 @@ impl Core {
     }
 
     /// A new, free place for futures of type `kind`, with the number that [`Core::next_slot`] gave.
-    pub(super) fn add_slot(&mut self, kind: TypeId, bell: Arc<Bell>, place: Rc<dyn Place>) {
+    pub(super) fn add_slot(&mut self, kind: TypeId, bell: Arc<Bell>, place: Shelf) {
         let known = self.free.iter().position(|(other, _)| *other == kind);
         let kind = known.unwrap_or_else(|| {
             self.free.push((kind, Vec::new()));
@@ -308,7 +309,7 @@ impl Core {
 
     /// Where the task `id` lives; `None` if it is gone.
     #[inline]
-    pub(super) fn place(&mut self, id: TaskId) -> Option<Rc<dyn Place>> {
+    pub(super) fn place(&mut self, id: TaskId) -> Option<Shelf> {
         self.slot(id).map(|slot| slot.place.clone())
     }
 
@@ -321,7 +322,7 @@ impl Core {
     }
 
     /// The task `id` is gone: its place is free for the next of its kind.
-    #[inline]
+    #[inline(always)]
     pub(super) fn free(&mut self, id: TaskId) {
         let Some(slot) = self.slot(id) else { return };
         slot.generation = slot.generation.wrapping_add(1);
@@ -373,13 +374,21 @@ pub(super) fn with<R>(look: impl FnOnce(&mut Core) -> R) -> R {
     CORE.with(|core| look(&mut core.borrow_mut()))
 }
 
-/// Polls one after the other as long as `act`, which does that, has no result. `act` is told pauses as well.
-pub(super) fn turns<R>(mut act: impl FnMut(Result<Lodger, Pause>) -> Option<R>) -> R {
+/// Polls one after the other until `act`, which does that, breaks off; otherwise it tells which task is gone. `act` is told
+/// pauses as well.
+pub(super) fn turns<R>(mut act: impl FnMut(Result<Lodger, Pause>) -> ControlFlow<R, Option<TaskId>>) -> R {
     CORE.with(|core| {
+        let mut gone = None;
         loop {
-            let next = core.borrow_mut().next();
-            if let Some(result) = act(next) {
-                return result;
+            let mut state = core.borrow_mut();
+            if let Some(id) = gone {
+                state.free(id);
+            }
+            let next = state.next();
+            drop(state);
+            match act(next) {
+                ControlFlow::Continue(id) => gone = id,
+                ControlFlow::Break(result) => return result,
             }
         }
     })

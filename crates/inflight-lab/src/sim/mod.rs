@@ -6,9 +6,11 @@
 mod core;
 mod ready;
 mod settings;
+mod sharing;
 mod task;
 
 pub use settings::{Counts, Settings, Stuck, Trace, Waiting};
+pub use sharing::{SimLock, SimShared, WithinThread};
 pub use task::SimTask;
 
 use self::{
@@ -19,6 +21,7 @@ use crate::timers::{Alarms, Key};
 use inflight_strategies::rt::{Clock, Executor, Instant};
 use std::{
     future::Future,
+    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::atomic::{AtomicU64, Ordering},
     task::Waker,
@@ -60,7 +63,11 @@ fn advance_until<T: 'static>(mut main: SimTask<T>) -> Result<(T, Trace), Stuck> 
         match catch_unwind(AssertUnwindSafe(|| take_turns(id))) {
             Ok(end) => break end?,
             Err(payload) => match core::with(|core| core.polled()) {
-                Some((polled, place)) if Some(polled) != id => after(polled, place.lose()),
+                Some((polled, place)) if Some(polled) != id => {
+                    if place.lose() == Polled::Gone {
+                        core::with(|core| core.free(polled));
+                    }
+                }
                 _ => resume_unwind(payload),
             },
         }
@@ -76,23 +83,16 @@ fn take_turns(main: Option<TaskId>) -> Result<(), Stuck> {
     core::turns(|next| {
         match next {
             Ok((id, place)) => match place.poll() {
-                Polled::Over if Some(id) == main => return Some(Ok(())),
-                polled => after(id, polled),
+                Polled::Over if Some(id) == main => return ControlFlow::Break(Ok(())),
+                Polled::Gone => return ControlFlow::Continue(Some(id)),
+                _ => {}
             },
             Err(Pause::Wake(waker)) => waker.wake(),
             Err(Pause::Quiet) if outside.hear() => {}
-            Err(stuck) => return Some(Err(core::with(|core| core.stuck(&stuck)))),
+            Err(stuck) => return ControlFlow::Break(Err(core::with(|core| core.stuck(&stuck)))),
         }
-        None
+        ControlFlow::Continue(None)
     })
-}
-
-/// The task `id` was polled.
-#[inline]
-fn after(id: TaskId, polled: Polled) {
-    if polled == Polled::Gone {
-        core::with(|core| core.free(id));
-    }
 }
 
 impl World {
@@ -116,7 +116,8 @@ impl Clock for World {
         core::now()
     }
 
-    #[inline]
+    /// Inlined, so that the wait is made where it stays.
+    #[inline(always)]
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         let deadline = if deadline <= self.now() { deadline } else { core::fires(deadline) };
         Sleep::new(self.clone(), deadline)
@@ -154,6 +155,7 @@ impl Alarms for World {
 
 impl Executor for World {
     type Task<T: Send + 'static> = SimTask<T>;
+    type Sharing = WithinThread;
 
     #[inline(always)]
     fn spawn<T, F>(&self, name: &'static str, future: F) -> SimTask<T>
@@ -161,7 +163,16 @@ impl Executor for World {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        SimTask::spawn(self.0, name, future)
+        self.spawn_with(name, || future)
+    }
+
+    #[inline(always)]
+    fn spawn_with<T, F>(&self, name: &'static str, make: impl FnOnce() -> F) -> SimTask<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        SimTask::spawn(self.0, name, make)
     }
 }
 

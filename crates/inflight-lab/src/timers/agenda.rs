@@ -53,25 +53,26 @@ impl Agenda {
         self.set += 1;
         let key = Key(NonZeroU64::new(self.set << WHO_BITS | u64::from(who)).expect("the first is number 1"));
         let entry = entry(deadline, key);
-        if self.row.is_full() || !(self.far.is_empty() || self.row.latest() > Some(entry)) {
-            self.set_far(entry);
-        } else {
-            self.row.insert(entry);
+        if !self.row.has_room() || !(self.far.is_empty() || self.row.latest() > Some(entry)) {
+            return self.set_with_care(entry, key);
         }
+        self.row.insert(entry);
         key
     }
 
-    /// The row is full, or all in it are earlier.
+    /// The row is full or must be centred, or all in it are earlier.
     #[inline(never)]
-    fn set_far(&mut self, entry: Entry) {
+    fn set_with_care(&mut self, entry: Entry, key: Key) -> Key {
         if self.row.is_full() && self.row.latest() > Some(entry) {
             self.far.extend(self.row.drain_late());
         }
-        if self.row.latest() > Some(entry) {
+        if !self.row.is_full() && (self.far.is_empty() || self.row.latest() > Some(entry)) {
+            self.row.centre();
             self.row.insert(entry);
         } else {
             self.far.insert(entry);
         }
+        key
     }
 
     /// Takes a deadline off the agenda; `false` if it is not there any more.

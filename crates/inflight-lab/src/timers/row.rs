@@ -74,22 +74,31 @@ impl Row {
         Some(entry)
     }
 
-    /// Puts in an entry that is newer than all with the same deadline. The row must not be full.
+    /// Whether an entry can be put in as the others are placed now.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_full() && self.start > 0 && self.end < ROOM
+    }
+
+    /// Puts in an entry that is newer than all with the same deadline. There must be room.
     #[inline(always)]
     pub(super) fn insert(&mut self, entry: Entry) {
-        if self.start == 0 || self.end == ROOM {
-            self.centre();
-        }
-        let place = self.behind(|deadline| deadline <= entry.deadline);
-        // Those on the shorter side move along.
-        if place - self.start < self.end - place {
-            self.shift(self.start, place, self.start - 1);
-            self.start -= 1;
-            self.put(place - 1, entry);
-        } else {
-            self.shift(place, self.end, place + 1);
+        if self.is_empty() {
+            self.put(self.end, entry);
             self.end += 1;
-            self.put(place, entry);
+            return;
+        }
+        // Those on the shorter side move along, one by one: most of the time they are few. The middle tells which side that
+        // is, and stays.
+        let middle = self.start + self.len() / 2;
+        if self.deadline(middle) > entry.deadline {
+            let (row, behind) = self.places.split_at_mut(self.end);
+            fill(&mut behind[0], row.iter_mut().rev(), entry, |other| other.deadline <= entry.deadline);
+            self.end += 1;
+        } else {
+            let (before, row) = self.places.split_at_mut(self.start);
+            fill(&mut before[self.start - 1], row.iter_mut(), entry, |other| other.deadline > entry.deadline);
+            self.start -= 1;
         }
     }
 
@@ -156,10 +165,28 @@ impl Row {
         }
     }
 
-    #[cold]
-    fn centre(&mut self) {
+    /// Makes room at both ends.
+    pub(super) fn centre(&mut self) {
         let start = (ROOM - self.len()) / 2;
         self.shift(self.start, self.end, start);
         (self.start, self.end) = (start, start + self.len());
     }
+}
+
+/// Moves those in the way into the gap, each into the one that the other before left, and puts `entry` into the last.
+#[inline(always)]
+fn fill<'a>(
+    mut gap: &'a mut Entry,
+    row: impl Iterator<Item = &'a mut Entry>,
+    entry: Entry,
+    is_in_the_way: impl Fn(&Entry) -> bool,
+) {
+    for place in row {
+        if !is_in_the_way(place) {
+            break;
+        }
+        *gap = *place;
+        gap = place;
+    }
+    *gap = entry;
 }

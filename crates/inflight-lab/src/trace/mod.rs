@@ -59,10 +59,10 @@ impl Watched {
 }
 
 impl Sink for Watched {
-    fn on_event(&self, _endpoint: usize, place: Place, call: u64, at: Instant, event: Event) {
+    fn on_event(&self, _endpoint: usize, place: Place, call: u64, at: Instant, event: &Event) {
         let (is_watched, mut state) = (self.ids.contains(&call), self.state());
         if is_watched {
-            state.lives.entry(call).or_default().push(Step { at, place, event });
+            state.lives.entry(call).or_default().push(Step { at, place, event: *event });
         }
         let (is_start, was_open) = match (place, event) {
             (Place::Endpoint, Event::Started) => (true, state.open > 0),

@@ -38,7 +38,7 @@ b     = [ { limit = { permits = 15 } } ]
 struct Digest(Mutex<u64>);
 
 impl Sink for Digest {
-    fn on_event(&self, _: usize, place: Place, call: u64, at: Instant, event: Event) {
+    fn on_event(&self, _: usize, place: Place, call: u64, at: Instant, event: &Event) {
         let mut digest = self.0.lock().expect("no panic under the lock");
         let text = format!("{place:?} {call} {at:?} {event:?}");
         *digest = text.bytes().fold(*digest, |h, byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -84,7 +84,7 @@ struct Integral {
 }
 
 impl Sink for Inside {
-    fn on_event(&self, _: usize, place: Place, _: u64, at: Instant, event: Event) {
+    fn on_event(&self, _: usize, place: Place, _: u64, at: Instant, event: &Event) {
         if place != Place::Endpoint {
             return;
         }

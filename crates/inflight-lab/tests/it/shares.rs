@@ -63,7 +63,7 @@ proptest! {
         requests in proptest::collection::vec((0u64..900, 0u64..20, 0u64..90, 0usize..Ending::ALL.len()), 1..60),
         of in 1u32..4,
     ) {
-        let new = || Recorder::new(at(0), &workload()).with_wires(1);
+        let new = || <Recorder>::new(at(0), &workload()).with_wires(1);
         let everywhere = Arc::new(AtomicU32::new(0));
         let whole = new();
         let parts: Vec<Recorder> = (0..of).map(|_| new().sharing(everywhere.clone())).collect();

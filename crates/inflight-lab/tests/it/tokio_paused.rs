@@ -11,7 +11,7 @@ use inflight_lab::{
 };
 use inflight_strategies::{
     limit::{Config, LimitLayer, Queue},
-    rt::{Clock, Executor, Instant, Task, TaskLost},
+    rt::{AcrossThreads, Clock, Executor, Instant, Task, TaskLost},
     service::Layer,
 };
 use std::{
@@ -66,6 +66,7 @@ impl<T: Send> Task<T> for Owned<T> {
 
 impl Executor for Paused {
     type Task<T: Send + 'static> = Owned<T>;
+    type Sharing = AcrossThreads;
 
     fn spawn<T, F>(&self, _: &'static str, future: F) -> Owned<T>
     where

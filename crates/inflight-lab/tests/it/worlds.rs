@@ -31,7 +31,7 @@ impl Ledger {
 }
 
 impl Sink for Ledger {
-    fn on_event(&self, _: usize, place: Place, _: u64, _: Instant, event: Event) {
+    fn on_event(&self, _: usize, place: Place, _: u64, _: Instant, event: &Event) {
         let mut counts = self.0.lock().expect("no panic under the lock");
         let change = match event {
             Event::Started => 1,

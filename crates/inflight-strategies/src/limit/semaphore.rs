@@ -367,7 +367,8 @@ impl<'a> Future for Acquire<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(key) = self.key else { return self.arrive(cx) };
-        let mut gate = self.semaphore.lock();
+        // Whoever only asks what he was told leaves the count alone.
+        let mut gate = locked(&self.semaphore.gate);
         if let Some(verdict) = gate.take_told(key) {
             drop(gate);
             return Poll::Ready(self.permit(verdict));

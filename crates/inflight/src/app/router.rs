@@ -198,7 +198,7 @@ fn push_service(body: &mut Vec<u8>, which: Which, answer: &Answer) {
     for part in [br#""service"#, name, br#"Data":{"value":"data-from-"#, name, br#"","sleepMs":"#] {
         body.extend_from_slice(part);
     }
-    push_ms(body, answer.work);
+    push_ms(body, answer.work());
     body.extend_from_slice(b"}");
 }
 

@@ -300,7 +300,7 @@ mod tests {
     fn round(stolen: f64, ending: Ending) -> Record {
         let rate = Rate::per_second(1.0).expect("a rate");
         let workload = Workload::open(Arrivals::Constant(rate), Duration::ZERO, Duration::ZERO);
-        let mut record = Recorder::new(Instant::ZERO, &workload).close(Instant::ZERO);
+        let mut record = <Recorder>::new(Instant::ZERO, &workload).close(Instant::ZERO);
         record.endings.insert(ending, 1);
         let (workers, realtime, cpu_ns, busiest_share) = (1, true, 0, 0.0);
         let (stolen_share, stood_still_share) = (Some(stolen), None);

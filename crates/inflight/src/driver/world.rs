@@ -6,7 +6,7 @@ use super::{
     task::{Outside, PacedTask},
 };
 use inflight_lab::timers::{self, Alarms, Key};
-use inflight_strategies::rt::{Clock, Executor, Instant};
+use inflight_strategies::rt::{AcrossThreads, Clock, Executor, Instant};
 use std::{
     future::{Future, poll_fn},
     io,
@@ -127,6 +127,7 @@ impl Alarms for World {
 
 impl Executor for World {
     type Task<T: Send + 'static> = PacedTask<T>;
+    type Sharing = AcrossThreads;
 
     fn spawn<T, F>(&self, _: &'static str, future: F) -> PacedTask<T>
     where

@@ -190,12 +190,12 @@ fn layers(strategies: &Instruments, path: &str, spec: &EndpointSpec) -> Vec<Laye
 }
 
 impl Sink for Metrics {
-    fn on_event(&self, endpoint: usize, place: Place, _: u64, _: Instant, event: Event) {
+    fn on_event(&self, endpoint: usize, place: Place, _: u64, _: Instant, event: &Event) {
         let metrics = &self.endpoints[endpoint];
         match place {
-            Place::Endpoint => metrics.on_event(event),
-            Place::Service(which) => self.services[which as usize].on_event(event),
-            Place::Layer { around, name } => metrics.on_layer(around, name, event),
+            Place::Endpoint => metrics.on_event(*event),
+            Place::Service(which) => self.services[which as usize].on_event(*event),
+            Place::Layer { around, name } => metrics.on_layer(around, name, *event),
         }
     }
 }
