@@ -34,14 +34,12 @@ impl Call {
         Call { id, trail: None, attempt: 0, deadline: None }
     }
 
-    /// The request on its ways to two services, with its trail where anything of what happens is kept: everywhere, or
-    /// only where there are layers.
-    #[inline]
-    pub(crate) fn into_both(self, has_layers: [bool; 2]) -> (Call, Call) {
-        let keeps_steps = self.trail.as_ref().is_some_and(Trail::keeps_steps);
-        let [a, b] = has_layers.map(|has_layers| has_layers || keeps_steps);
-        let first = Call { trail: if a { self.trail.clone() } else { None }, ..self };
-        (first, Call { trail: if b { self.trail } else { None }, ..self })
+    /// The request on its way to one service, with its trail if anything of what happens there is kept: everywhere, or only
+    /// where there are layers.
+    #[inline(always)]
+    pub(crate) fn inwards(&self, has_layers: bool) -> Call {
+        let trail = self.trail.as_ref().filter(|trail| has_layers || trail.keeps_steps()).cloned();
+        Call { id: self.id, trail, attempt: self.attempt, deadline: self.deadline }
     }
 }
 
@@ -169,6 +167,18 @@ impl Trail {
                 waits.reduce(Duration::saturating_add)
             }
             Kept::Waits(waits) => waits.is_admitted.get().then(|| Duration::from_nanos(waits.nanos.get())),
+        }
+    }
+
+    /// Forgets the waits of its request if nobody else keeps it: `true` if another request can have it now.
+    pub(crate) fn becomes_new(&self) -> bool {
+        match &self.0 {
+            Kept::Waits(waits) if waits.is_unique() => {
+                waits.is_admitted.set(false);
+                waits.nanos.set(0);
+                true
+            }
+            _ => false,
         }
     }
 

@@ -112,14 +112,16 @@ impl<T, E> State<T, E> {
         }
     }
 
-    /// Notes how one task ended; the caller, if that is what it waits for.
-    fn tell(&mut self, which: usize, result: Result<T, Failure<E>>) -> Option<Waker> {
-        match result {
-            Ok(result) => self.results[which] = Some(result),
-            Err(failure) => self.failure = self.failure.take().or(Some(failure)),
-        }
-        let is_over = self.failure.is_some() || self.results.iter().all(Option::is_some);
-        if is_over { self.caller.take() } else { None }
+    /// One task has a result; the caller, if that was what it still waited for.
+    fn succeed(&mut self, which: usize, result: T) -> Option<Waker> {
+        self.results[which] = Some(result);
+        if self.results.iter().all(Option::is_some) { self.caller.take() } else { None }
+    }
+
+    /// One task has none; the caller, who need not wait any longer.
+    fn fail(&mut self, failure: Failure<E>) -> Option<Waker> {
+        self.failure = self.failure.take().or(Some(failure));
+        self.caller.take()
     }
 }
 
@@ -131,21 +133,32 @@ pub(crate) struct Half<W: Executor, T: Send + 'static, E: Send + 'static> {
 
 impl<W: Executor, T: Send + 'static, E: Send + 'static> Half<W, T, E> {
     /// The task has ended so.
+    #[inline(always)]
     pub(crate) fn tell(mut self, result: Result<T, Failure<E>>) {
-        self.end(result);
-    }
-
-    fn end(&mut self, result: Result<T, Failure<E>>) {
-        if let Some(pair) = self.pair.take()
-            && let Some(caller) = pair.with(|state| state.tell(self.which, result))
-        {
+        let Some(pair) = self.pair.take() else { return };
+        let caller = match result {
+            Ok(result) => pair.with(|state| state.succeed(self.which, result)),
+            Err(failure) => pair.with(|state| state.fail(failure)),
+        };
+        if let Some(caller) = caller {
             caller.wake();
         }
     }
 }
 
 impl<W: Executor, T: Send + 'static, E: Send + 'static> Drop for Half<W, T, E> {
+    #[inline]
     fn drop(&mut self) {
-        self.end(Err(Failure::Lost));
+        if let Some(pair) = self.pair.take() {
+            lose::<W, T, E>(&pair);
+        }
+    }
+}
+
+/// A task ended without a word.
+#[cold]
+fn lose<W: Executor, T: Send + 'static, E: Send + 'static>(pair: &Pair<W, T, E>) {
+    if let Some(caller) = pair.with(|state| state.fail(Failure::Lost)) {
+        caller.wake();
     }
 }

@@ -264,12 +264,8 @@ pub fn build<W: World>(
         let seen = observe::Observe::new(world.clone(), tap.at(Place::Service(which)));
         Guarded::new(seen.layer(dependency.clone()), layers, Some(which), (world, dependency.seed()), &tap)
     };
-    let work = Work {
-        calls: spec.calls,
-        a: guarded(Which::A, a, &spec.a),
-        b: guarded(Which::B, b, &spec.b),
-        world: world.clone(),
-    };
+    let services = Services { a: guarded(Which::A, a, &spec.a), b: guarded(Which::B, b, &spec.b) };
+    let work = Work { calls: spec.calls, services: W::Sharing::share(services), world: world.clone() };
     let stack = Guarded::new(work, &spec.whole, None, (world, b.seed()), &tap);
     observe::Observe::new(world.clone(), tap).layer(stack)
 }
@@ -393,12 +389,16 @@ fn budgets(layers: &[LayerSpec]) -> Vec<Option<SharedBudget>> {
 
 /// What every endpoint does: A and B, one after the other or at the same time. The first failure is the answer; in
 /// parallel it cancels the other call.
-#[derive(Debug)]
 pub struct Work<W: World> {
     calls: Calls,
+    services: Shared<W, Services<W>>,
+    world: W,
+}
+
+/// A and B, each behind its layers.
+struct Services<W: World> {
     a: Guarded<Seen<W>, Answer, W>,
     b: Guarded<Seen<W>, Answer, W>,
-    world: W,
 }
 
 /// A service, observed from outside.
@@ -410,23 +410,32 @@ impl<W: World> Service<Call> for Work<W> {
 
     fn call(&self, call: Call) -> impl Future<Output = Result<Both, Failure<Fault>>> + Send {
         async move {
-            let (call_a, call_b) = call.into_both([self.a.has_layers(), self.b.has_layers()]);
+            let services = &self.services;
+            let (to_a, to_b) = (services.a.has_layers(), services.b.has_layers());
             match self.calls {
                 Calls::Sequential => {
                     // Boxed, so that calls at the same time, which live elsewhere, do not carry the room for this.
-                    let a = Box::pin(self.a.call(call_a)).await?;
-                    let b = Box::pin(self.b.call(call_b)).await?;
+                    let a = Box::pin(services.a.call(call.inwards(to_a))).await?;
+                    let b = Box::pin(services.b.call(call.inwards(to_b))).await?;
                     Ok(Both { a, b })
                 }
                 Calls::Parallel => {
-                    let (a, b) = (self.a.clone(), self.b.clone());
-                    let a = |half: Half<W, _, _>| async move { half.tell(a.call(call_a).await) };
-                    let b = |half: Half<W, _, _>| async move { half.tell(b.call(call_b).await) };
+                    let a = |half: Half<W, _, _>| {
+                        let services = services.clone();
+                        let call = call.inwards(to_a);
+                        async move { half.tell(services.a.call(call).await) }
+                    };
+                    let b = |half: Half<W, _, _>| {
+                        let services = services.clone();
+                        let call = call.inwards(to_b);
+                        async move { half.tell(services.b.call(call).await) }
+                    };
                     let [a, b] = pair::both(&self.world, a, b).await?;
                     Ok(Both { a, b })
                 }
                 Calls::Joined => {
-                    let joined = pair::joined(self.a.call(call_a), self.b.call(call_b));
+                    let (a, b) = (call.inwards(to_a), call.inwards(to_b));
+                    let joined = pair::joined(services.a.call(a), services.b.call(b));
                     let (a, b) = Box::pin(joined).await?;
                     Ok(Both { a, b })
                 }

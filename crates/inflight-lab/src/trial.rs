@@ -11,7 +11,7 @@ use crate::{
     stack::{self, Endpoint},
 };
 use inflight_strategies::{
-    rt::{Instant, World},
+    rt::{Instant, Lock as _, Locked, Shared, Sharing as _, World},
     service::{Failure, Service},
 };
 use std::{convert::Infallible, future::Future, sync::Arc};
@@ -58,7 +58,9 @@ fn prepare<W: World>(
     sink: Arc<dyn Sink>,
     trail: fn(u64) -> Trail,
 ) -> (Driver<W>, Direct<W>) {
-    let target = Direct { stack: endpoint(document, arm, &world, sink), trail };
+    let (stack, spare) =
+        (endpoint(document, arm, &world, sink), W::Sharing::share(W::Sharing::lock(Vec::new())));
+    let target = Direct { stack, trail, spare };
     let workload = document.workload.clone().expect("an experiment has a workload");
     let (seed, start) = (document.seed, Instant::ZERO);
     (Driver { world, workload, seed, start }, target)
@@ -72,12 +74,13 @@ pub fn endpoint<W: World>(document: &Document, index: usize, world: &W, sink: Ar
 }
 
 /// An endpoint as a target of the driver, without HTTP between them.
-#[derive(Clone, Debug)]
-pub struct Direct<W: World> {
-    /// The endpoint.
-    pub stack: Endpoint<W>,
+#[derive(Clone)]
+struct Direct<W: World> {
+    stack: Endpoint<W>,
     /// What is kept of request number i.
-    pub trail: fn(u64) -> Trail,
+    trail: fn(u64) -> Trail,
+    /// Trails that can be used again.
+    spare: Shared<W, Locked<W, Vec<Trail>>>,
 }
 
 impl<W: World> Service<Shot> for Direct<W> {
@@ -86,7 +89,7 @@ impl<W: World> Service<Shot> for Direct<W> {
 
     fn call(&self, shot: Shot) -> impl Future<Output = Result<Reply, Infallible>> + Send {
         async move {
-            let trail = (self.trail)(shot.id);
+            let trail = self.spare.with(Vec::pop).unwrap_or_else(|| (self.trail)(shot.id));
             let call = Call { trail: Some(trail.clone()), ..Call::new(shot.id) };
             let (result, inside) = self.stack.call_timed(call).await;
             let ending = match result {
@@ -96,7 +99,11 @@ impl<W: World> Service<Shot> for Direct<W> {
                 Err(Failure::TimedOut { .. }) => Ending::TimedOut,
             };
             let (a, b) = (trail.took(Which::A), trail.took(Which::B));
-            Ok(Reply { ending, wait: trail.waited(), a, b, inside: Some(inside), wire: None })
+            let wait = trail.waited();
+            if trail.becomes_new() {
+                self.spare.with(|spare| spare.push(trail));
+            }
+            Ok(Reply { ending, wait, a, b, inside: Some(inside), wire: None })
         }
     }
 }

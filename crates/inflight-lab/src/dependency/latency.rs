@@ -1,7 +1,10 @@
 //! How long a request takes when nothing else is going on.
 
 use crate::draws::{exponential, normal, rounded};
-use inflight_strategies::{rt::Rng, units::Ratio};
+use inflight_strategies::{
+    rt::{Instant, Rng},
+    units::Ratio,
+};
 use std::{borrow::Cow, time::Duration};
 
 /// No draw is longer than this, however heavy the tail.
@@ -87,6 +90,7 @@ pub(super) enum Sampler<'a> {
 }
 
 impl Sampler<'_> {
+    #[inline(always)]
     pub(super) fn draw(&self, rng: &mut impl Rng) -> Duration {
         let seconds = match self {
             Sampler::Constant(d) => return *d,
@@ -97,7 +101,8 @@ impl Sampler<'_> {
             Sampler::Empirical(quantiles) => at_share(quantiles, rng.unit()),
         };
         // In whole nanoseconds, so that a sum of draws is exact.
-        Duration::from_nanos(rounded(seconds.min(MAX_LATENCY.as_secs() as f64) * 1e9))
+        let nanos = rounded(seconds.min(MAX_LATENCY.as_secs() as f64) * 1e9);
+        Instant::from_nanos(nanos).since(Instant::ZERO)
     }
 
     pub(super) fn into_owned(self) -> Sampler<'static> {

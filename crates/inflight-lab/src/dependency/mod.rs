@@ -126,6 +126,7 @@ impl Fates {
     }
 
     /// The same where another share than the profile's fails.
+    #[inline]
     fn under(
         &self,
         profile: &Profile,

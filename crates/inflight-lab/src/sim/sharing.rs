@@ -35,6 +35,14 @@ impl<T> SimShared<T> {
     }
 }
 
+impl<T> SimShared<T> {
+    /// Whether this is the only reference.
+    #[inline]
+    pub(crate) fn is_unique(&self) -> bool {
+        Rc::strong_count(self.0.get()) == 1
+    }
+}
+
 impl<T> Clone for SimShared<T> {
     #[inline]
     fn clone(&self) -> SimShared<T> {

@@ -238,9 +238,14 @@ impl<T: 'static> SimTask<T> {
         let place: &dyn Any = &**place;
         let home: &Home<F> = place.downcast_ref().expect("free places are kept by type");
         let mut free = home.future.borrow_mut();
-        // Then there is nothing to drop.
         assert!(free.is_none(), "a free place is empty");
-        free.set(Some(make()));
+        let future = make();
+        // It still is. Said so, without a panic that would have to drop the future, there is nothing left that needs it
+        // anywhere else than in its place, and it is written there at once.
+        if free.is_some() {
+            std::process::abort();
+        }
+        free.set(Some(future));
         drop(free);
         SimTask { world, id: Some(id), output: PhantomData }
     }
