@@ -26,6 +26,10 @@ use std::process::ExitCode;
 /// Mean wait of M/M/20 at ρ = 0.9 with work of 100 ms, in ms: Erlang C.
 const ERLANG_C: f64 = 27.5385;
 
+/// What others did on the machine that bars in requests per second were set on, in millions.
+const BARS_MACHINE: [(&str, f64); 4] =
+    [("event-loop", 11.8), ("simu-des", 2.4), ("nexosim", 2.0), ("tokio-paused", 1.0)];
+
 /// What can be run, by name.
 const LANES: [Lane; 10] = [
     Lane { name: "event-loop", run: |n| books::Outcome::of(event_loop_by_hand::plain(n)) },
@@ -88,8 +92,10 @@ fn speed(bars: &mut Bars, figures: &[Vec<Figures>]) {
         let ratios = of(ours).iter().zip(of(theirs)).map(|(a, b)| a.per_second() / b.per_second());
         bars.at_least(&format!("{ours} to {theirs}"), median(ratios), least);
     }
-    let per_second = median(of("async-limited").iter().map(Figures::per_second));
-    bars.at_least("/async-limited with driver and recorder, million requests/s", per_second / 1e6, 1.5);
+    let speed = |name: &str| median(of(name).iter().map(Figures::per_second)) / 1e6;
+    bars.at_least("/async-limited with driver and recorder, million requests/s", speed("async-limited"), 1.5);
+    let shares = BARS_MACHINE.map(|(name, there)| format!("{name} {:.2}", speed(name) / there));
+    println!("    of their speeds on the machine that this bar was set on, here: {}", shares.join(", "));
 }
 
 /// Prints a row per contestant; whether all exact ones saw the same waits.

@@ -40,6 +40,7 @@ mod luck;
 pub mod manual;
 mod pair;
 pub mod record;
+mod recorder;
 pub mod report;
 pub mod sim;
 pub mod stack;

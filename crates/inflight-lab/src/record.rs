@@ -1,26 +1,27 @@
 //! What became of the requests: one outcome each, latency from the intended start, and the driver's own honesty.
 
-pub use crate::ending::{Ending, Experience, Reply, Sample};
+pub use crate::{
+    ending::{Ending, Experience, Reply, Sample},
+    recorder::Recorder,
+};
 
 use crate::{
     audit::Effort,
     bins::micros,
-    course::{Course, fine_tick, lengths},
+    course::{Course, lengths},
     log::Log,
     wire::{Wires, add_counts, add_histogram},
     workload::{Traffic, Workload},
 };
 use hdrhistogram::Histogram;
-use inflight_strategies::rt::{AcrossThreads, Instant, Lock as _, Sharing};
+use inflight_strategies::rt::Instant;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Poll, Waker},
     time::Duration,
 };
 
@@ -109,14 +110,14 @@ pub struct Record {
     has_schedule: bool,
     objective: Duration,
     start: Instant,
-    tick_ns: u64,
+    pub(crate) tick_ns: u64,
     /// The latest tick that was written to: when it begins, in nanoseconds since the start, and which it is.
     latest: (u64, usize),
     /// What is written into the books when somebody reads them.
     tally: Tally,
     in_flight: Gauge,
     /// The number in flight of the whole run, if these books are of a part of it.
-    everywhere: Option<Arc<AtomicU32>>,
+    pub(crate) everywhere: Option<Arc<AtomicU32>>,
     sojourn_sum: Duration,
     /// How long was counted in other rounds whose books are in these.
     absorbed: Duration,
@@ -149,7 +150,7 @@ impl Gauge {
 }
 
 impl Record {
-    fn new(start: Instant, workload: &Workload) -> Self {
+    pub(crate) fn new(start: Instant, workload: &Workload) -> Self {
         Record {
             from: start + workload.warmup,
             to: start + workload.duration,
@@ -258,7 +259,7 @@ impl Record {
         self.from <= intended && intended < self.to
     }
 
-    fn begin(&mut self, intended: Instant, now: Instant) {
+    pub(crate) fn begin(&mut self, intended: Instant, now: Instant) {
         self.tick(intended.max(self.start)).offered += 1;
         self.course.on_begin(intended);
         if self.is_counted(intended) {
@@ -269,7 +270,7 @@ impl Record {
     }
 
     /// A request that should have started at `intended` never will.
-    fn skip(&mut self, intended: Instant) {
+    pub(crate) fn skip(&mut self, intended: Instant) {
         self.tick(intended.max(self.start)).offered += 1;
         if self.is_counted(intended) {
             self.offered += 1;
@@ -301,7 +302,7 @@ impl Record {
         tick
     }
 
-    fn end(&mut self, sample: &Sample) {
+    pub(crate) fn end(&mut self, sample: &Sample) {
         let Sample { intended, sent, done, reply, .. } = *sample;
         if let Some(log) = &mut self.log {
             log.push(self.start, sample);
@@ -380,13 +381,13 @@ impl Record {
     }
 
     /// What the user went through whose first attempt was due at `intended`, if that is counted.
-    fn user(&mut self, intended: Instant) -> Option<&mut Experience> {
+    pub(crate) fn user(&mut self, intended: Instant) -> Option<&mut Experience> {
         let is_counted = self.is_counted(intended);
         self.users.as_mut().filter(|_| is_counted)
     }
 
     /// Writes what was only counted into the books.
-    fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let Tally { endings, on_time, unwaited } = std::mem::take(&mut self.tally);
         let ended = Ending::ALL.into_iter().zip(endings).filter(|(_, count)| *count > 0);
         ended.for_each(|(ending, count)| *self.endings.entry(ending).or_default() += count);
@@ -397,7 +398,7 @@ impl Record {
     }
 
     /// Closes the books at `now`: whatever has not ended is unfinished.
-    fn close(&mut self, now: Instant) {
+    pub(crate) fn close(&mut self, now: Instant) {
         self.course.on_in_flight(self.in_flight.changed, now, self.in_flight.value);
         self.in_flight.advance(now, self.from, self.to);
         // Until now only the others were in there: most answers are good, and noted once.
@@ -412,125 +413,6 @@ impl Record {
         if self.offered > ended {
             self.endings.insert(Ending::Unfinished, self.offered - ended);
         }
-    }
-}
-
-/// Where the tasks of a run write into one [`Record`], which they share as `S` says.
-pub struct Recorder<S: Sharing = AcrossThreads> {
-    state: S::Lock<(Record, Option<Waker>)>,
-}
-
-impl<S: Sharing> fmt::Debug for Recorder<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").finish_non_exhaustive()
-    }
-}
-
-impl<S: Sharing> Recorder<S> {
-    /// Starts the books of a run that begins at `start`.
-    pub fn new(start: Instant, workload: &Workload) -> Self {
-        Recorder { state: S::lock((Record::new(start, workload), None)) }
-    }
-
-    fn with<R>(&self, work: impl FnOnce(&mut Record) -> R) -> R {
-        self.state.with(|(record, _)| work(record))
-    }
-
-    /// These books with a log of every request, `most` at most.
-    pub fn logging(self, most: usize) -> Self {
-        self.with(|record| record.log = Some(Log::new(most)));
-        self
-    }
-
-    /// These books with a timeline in tenths of a second, if the run is longer than others have those.
-    pub fn in_fine_ticks(self, duration: Duration) -> Self {
-        self.with(|record| record.tick_ns = record.tick_ns.min(fine_tick(duration).as_nanos() as u64));
-        self
-    }
-
-    /// These books with those of connections, for a mix of so many classes.
-    pub fn with_wires(self, classes: usize) -> Self {
-        self.with(|record| record.wires = Some(Box::new(Wires::new(classes))));
-        self
-    }
-
-    /// These books as a part of a run's that is kept in several: `everywhere` counts what is in flight in all of them.
-    pub fn sharing(self, everywhere: Arc<AtomicU32>) -> Self {
-        self.with(|record| record.everywhere = Some(everywhere));
-        self
-    }
-
-    /// A request that should have started at `intended` starts at `now`.
-    pub fn begin(&self, intended: Instant, now: Instant) {
-        self.with(|record| record.begin(intended, now));
-    }
-
-    /// A request that should have started at `intended` never will: the driver has fallen too far behind.
-    pub fn skip(&self, intended: Instant) {
-        self.with(|record| record.skip(intended));
-    }
-
-    /// A request is over.
-    pub fn end(&self, sample: &Sample) {
-        let idle = self.state.with(|(record, waiter)| {
-            record.end(sample);
-            if record.in_flight.value == 0 { waiter.take() } else { None }
-        });
-        if let Some(waiter) = idle {
-            waiter.wake();
-        }
-    }
-
-    /// A user whose first attempt was due at `intended` has got a good answer at `now`.
-    pub fn on_user_served(&self, intended: Instant, now: Instant) {
-        self.with(|record| {
-            if let Some(users) = record.user(intended) {
-                note(&mut users.served, now - intended);
-            }
-        });
-    }
-
-    /// A user whose first attempt was due at `intended` will not try again.
-    pub fn on_user_gave_up(&self, intended: Instant) {
-        self.with(|record| {
-            if let Some(users) = record.user(intended) {
-                users.gave_up += 1;
-            }
-        });
-    }
-
-    /// Requests in flight now.
-    pub fn in_flight(&self) -> u32 {
-        self.with(|record| record.in_flight.value)
-    }
-
-    /// Waits until nothing is in flight.
-    pub async fn idle(&self) {
-        std::future::poll_fn(|cx| {
-            self.state.with(|(record, waiter)| {
-                if record.in_flight.value == 0 {
-                    return Poll::Ready(());
-                }
-                *waiter = Some(cx.waker().clone());
-                Poll::Pending
-            })
-        })
-        .await
-    }
-
-    /// Looks at the books as they stand; whoever books waits meanwhile.
-    pub(crate) fn look(&self, look: impl FnOnce(&Record)) {
-        self.with(|record| {
-            record.settle();
-            look(record);
-        });
-    }
-
-    /// The books as they stand, closed at `now`.
-    pub fn close(&self, now: Instant) -> Record {
-        let mut record = self.with(|record| record.clone());
-        record.close(now);
-        record
     }
 }
 

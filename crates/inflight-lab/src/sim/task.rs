@@ -240,9 +240,9 @@ impl<T: 'static> SimTask<T> {
         let mut free = home.future.borrow_mut();
         assert!(free.is_none(), "a free place is empty");
         let future = make();
-        // It still is. Said so, without a panic that would have to drop the future, there is nothing left that needs it
-        // anywhere else than in its place, and it is written there at once.
         if free.is_some() {
+            // Nothing unwinds from here: a future that might have to be dropped on the way would be made elsewhere and copied to
+            // its place.
             std::process::abort();
         }
         free.set(Some(future));
