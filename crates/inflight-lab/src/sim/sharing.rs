@@ -33,9 +33,7 @@ impl<T> SimShared<T> {
     pub(crate) fn new(value: T) -> SimShared<T> {
         SimShared(Fragile::new(Rc::new(value)))
     }
-}
 
-impl<T> SimShared<T> {
     /// Whether this is the only reference.
     #[inline]
     pub(crate) fn is_unique(&self) -> bool {
